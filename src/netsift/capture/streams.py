@@ -1,0 +1,185 @@
+"""Bytes out of a file, a compressed file or standard input, in pieces of bounded size."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from netsift.errors import InputError
+
+STANDARD_INPUT: Final = "-"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_PIECE: Final = 1 << 18
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class ByteStream(Protocol):
+    """Where a capture's bytes come from."""
+
+    def readinto(self, target: memoryview, /) -> int:
+        """Fill the front of ``target`` and return how many bytes came; 0 at the end."""
+        ...
+
+    def close(self) -> None:
+        """Give the file back."""
+        ...
+
+
+class OpenedInput:
+    """One input, decompressed as its first bytes say.
+
+    ``size`` is the number of bytes on disk (None for a stream), ``position`` how many of them have been taken: what a
+    progress bar needs. ``damage`` holds a sentence once the compressed data turned out to be cut or broken.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Open a path, or standard input for ``-``. Raises InputError when that is impossible."""
+        self.name = "standard input" if name == STANDARD_INPUT else name
+        self.damage: str | None = None
+        self._raw = _open_raw(name)
+        with_size = os.fstat(self._raw.fileno())
+        self.live = not stat.S_ISREG(with_size.st_mode)
+        self.size = None if self.live else with_size.st_size
+        self.position = 0
+        self._ahead = b""
+        self._piece = bytearray(_PIECE)
+        head = self._peek(4)
+        self._read: Callable[[memoryview], int] = self._take_raw
+        if head.startswith(_GZIP_MAGIC):
+            self._inflater = zlib.decompressobj(_GZIP_WINDOW)
+            self._compressed = b""
+            self._read = self._take_gzip
+        elif head.startswith(_ZSTD_MAGIC):
+            self._zstd = pa.CompressedInputStream(pa.PythonFile(_Readable(self), mode="r"), "zstd")
+            self._read = self._take_zstd
+
+    def readinto(self, target: memoryview, /) -> int:
+        """Fill the front of ``target`` with decompressed bytes and return how many came; 0 at the end."""
+        return self._read(target)
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self._raw.close()
+
+    def _peek(self, count: int) -> bytes:
+        while len(self._ahead) < count:
+            piece = self._raw.read(count - len(self._ahead))
+            if not piece:
+                break
+            self._ahead += piece
+        return self._ahead
+
+    def _take_raw(self, target: memoryview) -> int:
+        if self._ahead:
+            count = min(len(self._ahead), len(target))
+            target[:count] = self._ahead[:count]
+            self._ahead = self._ahead[count:]
+        else:
+            count = self._raw.readinto(target) or 0
+        self.position += count
+        return count
+
+    def _take_gzip(self, target: memoryview) -> int:
+        while True:
+            if not self._compressed:
+                count = self._take_raw(memoryview(self._piece))
+                self._compressed = bytes(self._piece[:count])
+                if not count:
+                    if not self._inflater.eof and self.damage is None:
+                        self.damage = "the gzip data ends early"
+                    return 0
+            if self._inflater.eof:
+                self._inflater = zlib.decompressobj(_GZIP_WINDOW)
+            try:
+                data = self._inflater.decompress(self._compressed, len(target))
+            except zlib.error:
+                self.damage = "the gzip data is broken"
+                return 0
+            self._compressed = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+            if data:
+                target[: len(data)] = data
+                return len(data)
+
+    def _take_zstd(self, target: memoryview) -> int:
+        try:
+            data = self._zstd.read(min(len(target), _PIECE))
+        except (OSError, pa.ArrowInvalid):
+            self.damage = "the zstd data is cut or broken"
+            return 0
+        target[: len(data)] = data
+        return len(data)
+
+    def take_raw(self, target: memoryview) -> int:
+        """Fill the front of ``target`` with bytes as they are on disk."""
+        return self._take_raw(target)
+
+
+class _Readable(io.RawIOBase):
+    """The file object that Arrow's decompressor reads from."""
+
+    def __init__(self, source: OpenedInput) -> None:
+        super().__init__()
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: memoryview, /) -> int:  # type: ignore[override]
+        return self._source.take_raw(target)
+
+
+def _open_raw(name: str) -> io.FileIO:
+    if name == STANDARD_INPUT:
+        return io.FileIO(sys.stdin.fileno(), closefd=False)
+    try:
+        return io.FileIO(name)
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{name}: is a directory") from None
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+
+
+def expand_inputs(inputs: list[str]) -> list[str]:
+    """Return the files that the given paths stand for: a directory is every file below it, in the order of names.
+
+    Raises InputError for a path that does not exist and for a directory without files.
+    """
+    files: list[str] = []
+    for name in inputs:
+        path = Path(name)
+        if name == STANDARD_INPUT or not path.is_dir():
+            files.append(name)
+            continue
+        try:
+            found = sorted(str(file) for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        except OSError as error:
+            raise InputError(f"{name}: {error.strerror}") from None
+        if not found:
+            raise InputError(f"{name}: the directory holds no files")
+        files.extend(found)
+    return files
+
+
+def first_bytes(name: str, count: int) -> bytes:
+    """Return the first ``count`` decompressed bytes of a file; fewer when it is shorter."""
+    buffer = memoryview(bytearray(count))
+    filled = 0
+    with closing(OpenedInput(name)) as stream:
+        while filled < count:
+            taken = stream.readinto(buffer[filled:])
+            if not taken:
+                break
+            filled += taken
+    return bytes(buffer[:filled])

@@ -1,0 +1,163 @@
+"""The flow meter: owns the table's memory, feeds packets to the kernels, and hands out flow batches."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from netsift.flows.columns import ColumnWriter
+from netsift.flows.schema import END_REASONS
+from netsift.flows.settings import MeterSettings
+from netsift.kernels import meter as kernels
+from netsift.kernels.columns import RESERVED_DETAILS, TEMPLATE_DETAIL
+from netsift.kernels.layout import (
+    DETAIL,
+    DONE,
+    FLOW,
+    NO_PAYLOAD_KIND,
+    STATE,
+    TABLE_FULL,
+    WHEEL_ENTRY,
+    WHEEL_SLOTS,
+)
+from netsift.kernels.table import rebuild_index
+
+Array = np.ndarray[Any, Any]
+
+ROWS_PER_BATCH: Final = 4096
+_FIRST_FLOWS: Final = 8192
+
+
+def random_key() -> Array:
+    """Return a fresh 128-bit hash key as uint64 of shape (2,)."""
+    return np.frombuffer(secrets.token_bytes(16), np.uint64).copy()
+
+
+@dataclass(slots=True)
+class MeterCounters:
+    """What the meter did; ``sum(ended.values()) + live == opened`` at any time."""
+
+    metered_packets: int
+    opened: int
+    live: int
+    peak: int
+    ended: dict[str, int]
+
+
+class Meter:
+    """Turns decoded packets into flow batches, in bounded memory.
+
+    Feed PACKET arrays with :meth:`add`; each call yields the batches of flows that ended. :meth:`finish` ends what
+    is left. Rows come in an order that depends on the packets alone, however they are cut into calls.
+    """
+
+    def __init__(self, settings: MeterSettings | None = None) -> None:
+        """Start with an empty table of a few megabytes that grows up to ``settings.max_flows``."""
+        self.settings = settings or MeterSettings()
+        self._settings = self.settings.as_array()
+        self._state = np.zeros(1, STATE)
+        self._state["detail_high_water"] = RESERVED_DETAILS
+        self._wheel = np.full(WHEEL_SLOTS, -1, np.int32).repeat(2).view(WHEEL_ENTRY)
+        self._ended = np.empty(ROWS_PER_BATCH, np.int32)
+        self._index = np.zeros(4 * _FIRST_FLOWS, np.uint64)
+        self._flows = np.empty(_FIRST_FLOWS, FLOW)
+        self._free_flows = np.empty(_FIRST_FLOWS, np.int32)
+        self._details = np.empty(0, DETAIL)
+        self._free_details = np.empty(0, np.int32)
+        self._first_lengths = np.empty((0, self.settings.first_packets), np.int32)
+        self._first_gaps_us = np.empty((0, self.settings.first_packets), np.float64)
+        self._grow_details(_FIRST_FLOWS // 4)
+        self._details[TEMPLATE_DETAIL] = _empty_detail()
+        self._writer = ColumnWriter()
+        self._ended_by_reason = np.zeros(len(END_REASONS), np.int64)
+
+    def add(self, packets: Array) -> Iterator[pa.RecordBatch]:
+        """Meter an array of PACKET and yield a batch whenever enough flows have ended."""
+        while True:
+            status = kernels.meter_packets(
+                packets, len(packets), self._settings, self._state, self._flows, self._details, self._first_lengths,
+                self._first_gaps_us, self._index, self._wheel, self._free_flows, self._free_details, self._ended,
+            )  # fmt: skip
+            if status == DONE:
+                return
+            if status == TABLE_FULL:
+                self._grow()
+            else:
+                yield from self.drain()
+
+    def drain(self) -> Iterator[pa.RecordBatch]:
+        """Yield the flows that have ended and were not handed out yet, if any."""
+        count = int(self._state["done"][0])
+        if count == 0:
+            return
+        ended = self._ended[:count]
+        batch = self._writer.batch(
+            ended, self._flows, self._details, self._first_lengths, self._first_gaps_us, self._settings
+        )
+        self._ended_by_reason += np.bincount(self._flows["end_reason"][ended], minlength=len(END_REASONS))
+        kernels.release_ended(self._state, self._flows, self._free_flows, self._free_details, self._ended)
+        yield batch
+
+    def finish(self) -> Iterator[pa.RecordBatch]:
+        """End every live flow and yield what is left."""
+        while kernels.end_all(self._settings, self._state, self._flows, self._index, self._wheel, self._ended) != DONE:
+            yield from self.drain()
+        yield from self.drain()
+
+    def counters(self) -> MeterCounters:
+        """Return the counts so far."""
+        state = self._state[0]
+        return MeterCounters(
+            metered_packets=int(state["metered_packets"]),
+            opened=int(state["opened_flows"]),
+            live=int(state["live_flows"]),
+            peak=int(state["peak_flows"]),
+            ended={name: int(count) for name, count in zip(END_REASONS, self._ended_by_reason, strict=True)},
+        )
+
+    def _grow(self) -> None:
+        """Double whatever is short: the index, the flows or the statistics."""
+        state = self._state[0]
+        if 2 * (state["live_flows"] + 1) > len(self._index):
+            index = np.zeros(2 * len(self._index), np.uint64)
+            rebuild_index(self._index, index)
+            self._index = index
+        most = self.settings.max_flows + len(self._ended) + RESERVED_DETAILS
+        if state["flow_free"] == 0 and state["flow_high_water"] == len(self._flows):
+            size = min(2 * len(self._flows), most)
+            self._flows = _enlarged(self._flows, size)
+            self._free_flows = _enlarged(self._free_flows, size)
+        if state["detail_free"] == 0 and state["detail_high_water"] == len(self._details):
+            self._grow_details(min(2 * len(self._details), most))
+
+    def _grow_details(self, size: int) -> None:
+        self._details = _enlarged(self._details, size)
+        self._free_details = _enlarged(self._free_details, size)
+        self._first_lengths = _enlarged(self._first_lengths, size)
+        self._first_gaps_us = _enlarged(self._first_gaps_us, size)
+
+
+def _enlarged(array: Array, size: int) -> Array:
+    larger = np.empty((size, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def _empty_detail() -> Array:
+    detail = np.zeros(1, DETAIL)
+    for side in ("forward", "backward"):
+        detail[side]["gap_min_ns"] = np.iinfo(np.int64).max
+        detail[side]["length_min"] = np.iinfo(np.uint32).max
+        detail[side]["payload_min"] = np.iinfo(np.uint32).max
+        detail[side]["header_min"] = np.iinfo(np.uint16).max
+        detail[side]["ttl_min"] = np.iinfo(np.uint8).max
+        detail[side]["payload_kind"] = NO_PAYLOAD_KIND
+    for name in ("gap_min_ns", "active_min_ns", "idle_min_ns"):
+        detail[name] = np.iinfo(np.int64).max
+    detail["subflows"] = 1
+    return detail[0]

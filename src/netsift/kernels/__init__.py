@@ -1,0 +1,1 @@
+"""Every compiled inner loop of netsift, and nothing that is not one."""

@@ -1,0 +1,430 @@
+"""Packet records out of pcap and pcapng bytes, also past damage.
+
+A record is believed when its header is plausible and what follows it is too. Where what follows is not, the scanner
+looks for the next plausible pair of headers: if it begins inside the record, the record lied about its length and is
+counted as damaged; if it begins behind the record, the record is good and the bytes between are counted as garbage.
+
+Formats: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html and draft-ietf-opsawg-pcapng-02.html.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsift.kernels.bytes import integer_16, integer_32
+from netsift.kernels.jit import hostile_kernel
+from netsift.kernels.layout import NANOSECONDS_PER_SECOND, OUTPUT_FULL
+
+NEED_INPUT = 3
+"""The scanner needs more bytes; read on and call again."""
+
+LARGEST_PACKET = 262_144
+"""No capture program writes longer packets (tcpdump's MAXIMUM_SNAPLEN)."""
+
+LARGEST_SECOND = 9_000_000_000
+PLAUSIBLE_JUMP_SECONDS = 86_400
+
+SCANNER = np.dtype(
+    [
+        ("position", np.int64),
+        ("seeking", np.int64),
+        ("big_endian", np.int64),
+        ("record_header", np.int64),
+        ("fraction_to_ns", np.int64),
+        ("link_type", np.int64),
+        ("interfaces", np.int64),
+        ("records", np.int64),
+        ("truncated_records", np.int64),
+        ("damaged_records", np.int64),
+        ("garbage_bytes", np.int64),
+        ("unknown_interfaces", np.int64),
+        ("last_time_ns", np.int64),
+    ],
+    align=True,
+)
+"""State of a scan: place in the buffer, format facts, and counters."""
+
+INTERFACE = np.dtype(
+    [
+        ("units_per_second", np.int64),
+        ("offset_seconds", np.int64),
+        ("link_type", np.int64),
+        ("snap_length", np.int64),
+    ],
+    align=True,
+)
+"""One pcapng interface description."""
+
+BLOCK_SECTION = 0x0A0D0D0A
+BLOCK_INTERFACE = 1
+BLOCK_PACKET = 2
+BLOCK_SIMPLE_PACKET = 3
+BLOCK_NAME_RESOLUTION = 4
+BLOCK_INTERFACE_STATISTICS = 5
+BLOCK_ENHANCED_PACKET = 6
+BLOCK_DECRYPTION_SECRETS = 10
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+BYTE_ORDER_MAGIC_SWAPPED = 0x4D3C2B1A
+
+OPTION_TIMESTAMP_RESOLUTION = 9
+OPTION_TIMESTAMP_OFFSET = 14
+
+
+@hostile_kernel
+def _plausible_record(buffer, position, scanner):  # type: ignore[no-untyped-def]
+    """Return the captured length if a plausible pcap record header stands at ``position``, else −1."""
+    big_endian = scanner.big_endian
+    captured = integer_32(buffer, position + 8, big_endian)
+    if captured > LARGEST_PACKET:
+        return np.int64(-1)
+    if integer_32(buffer, position + 12, big_endian) > 16 * LARGEST_PACKET:
+        return np.int64(-1)
+    fraction = integer_32(buffer, position + 4, big_endian)
+    if fraction * scanner.fraction_to_ns >= NANOSECONDS_PER_SECOND:
+        return np.int64(-1)
+    if captured == 0 and integer_32(buffer, position, big_endian) == 0:
+        return np.int64(-1)
+    return captured
+
+
+@hostile_kernel
+def _plausible_pair(buffer, position, end, final, scanner):  # type: ignore[no-untyped-def]
+    """Return 1 if records begin at ``position`` and behind it, 0 if not, −1 if more bytes are needed to tell."""
+    header = scanner.record_header
+    if position + header > end:
+        return -1
+    captured = _plausible_record(buffer, position, scanner)
+    if captured <= 0:
+        return 0
+    following = position + header + captured
+    if following + header > end:
+        if not final:
+            return -1
+        return 1 if following == end else 0
+    if _plausible_record(buffer, following, scanner) < 0:
+        return 0
+    second = integer_32(buffer, position, scanner.big_endian)
+    return 1 if abs(integer_32(buffer, following, scanner.big_endian) - second) <= PLAUSIBLE_JUMP_SECONDS else 0
+
+
+@hostile_kernel
+def _next_pair(buffer, start, limit, end, final, scanner):  # type: ignore[no-untyped-def]
+    """Return the first place from ``start`` to ``limit`` where a plausible pair of records begins, or where to look later.
+
+    The second value says whether it was found.
+    """
+    position = start
+    while position + scanner.record_header <= limit:
+        verdict = _plausible_pair(buffer, position, end, final, scanner)
+        if verdict == 1:
+            return position, True
+        if verdict == -1:
+            break
+        position += 1
+    return position, False
+
+
+@hostile_kernel
+def scan_pcap(buffer, end, final, records, scanner_array):  # type: ignore[no-untyped-def]
+    """Fill ``records`` from the pcap records in ``buffer[position:end]``; return (status, number of records).
+
+    ``final`` says that no bytes will come behind ``end``. NEED_INPUT asks for more bytes behind the scanner's position.
+    """
+    scanner = scanner_array[0]
+    header = scanner.record_header
+    count = 0
+    while count < records.size:
+        if scanner.seeking:
+            position, found = _next_pair(buffer, scanner.position, end, end, final, scanner)
+            if not found and final:
+                position = end
+            scanner.garbage_bytes += position - scanner.position
+            scanner.position = position
+            if not found:
+                return NEED_INPUT, count
+            scanner.seeking = 0
+        position = scanner.position
+        if position + header > end:
+            return _end_of_pcap(final, end, scanner, count)
+        captured = _plausible_record(buffer, position, scanner)
+        if captured < 0:
+            scanner.damaged_records += 1
+            scanner.seeking = 1
+            continue
+        following = position + header + captured
+        if following > end and final:
+            return _truncated_pcap(buffer, position, end, scanner, count)
+        if following + header > end and not final:
+            return NEED_INPUT, count
+        if following + header <= end and _plausible_record(buffer, following, scanner) < 0:
+            place, found = _next_pair(buffer, position + header, following, end, final, scanner)
+            if found:
+                scanner.damaged_records += 1
+                scanner.position = place
+                continue
+            scanner.seeking = 1
+        _emit_pcap(buffer, position, header, captured, records[count], scanner)
+        scanner.position = following
+        count += 1
+    return OUTPUT_FULL, count
+
+
+@hostile_kernel
+def _end_of_pcap(final, end, scanner, count):  # type: ignore[no-untyped-def]
+    if final and scanner.position < end:
+        scanner.truncated_records += 1
+        scanner.position = end
+    return NEED_INPUT, count
+
+
+@hostile_kernel
+def _truncated_pcap(buffer, position, end, scanner, count):  # type: ignore[no-untyped-def]
+    # The record runs past the end: either the file was cut, or its length lies and good records follow inside.
+    place, found = _next_pair(buffer, position + scanner.record_header, end, end, True, scanner)
+    if found:
+        scanner.damaged_records += 1
+        scanner.position = place
+        return OUTPUT_FULL, count
+    scanner.truncated_records += 1
+    scanner.position = end
+    return NEED_INPUT, count
+
+
+@hostile_kernel
+def _emit_pcap(buffer, position, header, captured, record, scanner):  # type: ignore[no-untyped-def]
+    big_endian = scanner.big_endian
+    second = integer_32(buffer, position, big_endian)
+    fraction = integer_32(buffer, position + 4, big_endian)
+    record.time_ns = second * NANOSECONDS_PER_SECOND + fraction * scanner.fraction_to_ns
+    record.offset = position + header
+    record.captured = captured
+    record.wire_length = max(captured, integer_32(buffer, position + 12, big_endian))
+    record.link_type = scanner.link_type
+    scanner.records += 1
+
+
+@hostile_kernel
+def _plausible_block(buffer, position, end, scanner):  # type: ignore[no-untyped-def]
+    """Return the length of the block at ``position`` if its leading length makes sense and fits, 0 if the block runs past ``end``, −1 if not."""
+    kind = integer_32(buffer, position, scanner.big_endian)
+    big_endian = scanner.big_endian
+    if kind == BLOCK_SECTION:
+        if position + 12 > end:
+            return np.int64(0)
+        magic = integer_32(buffer, position + 8, False)
+        if magic == BYTE_ORDER_MAGIC:
+            big_endian = 0
+        elif magic == BYTE_ORDER_MAGIC_SWAPPED:
+            big_endian = 1
+        else:
+            return np.int64(-1)
+    length = integer_32(buffer, position + 4, big_endian)
+    if length < 12 or length % 4 != 0 or length > 4 * LARGEST_PACKET:
+        return np.int64(-1)
+    return length if position + length <= end else np.int64(0)
+
+
+@hostile_kernel
+def _trailer_agrees(buffer, position, length, scanner):  # type: ignore[no-untyped-def]
+    big_endian = scanner.big_endian
+    if integer_32(buffer, position, big_endian) == BLOCK_SECTION:
+        big_endian = 1 if integer_32(buffer, position + 8, False) == BYTE_ORDER_MAGIC_SWAPPED else 0
+    return integer_32(buffer, position + length - 4, big_endian) == length
+
+
+@hostile_kernel
+def _known_block(buffer, position, scanner):  # type: ignore[no-untyped-def]
+    kind = integer_32(buffer, position, scanner.big_endian)
+    return kind == BLOCK_SECTION or 1 <= kind <= BLOCK_DECRYPTION_SECRETS
+
+
+@hostile_kernel
+def _next_block(buffer, start, end, final, scanner):  # type: ignore[no-untyped-def]
+    """Return (place, found) of the first known block with two agreeing lengths from ``start`` on."""
+    position = start
+    while position + 12 <= end:
+        if _known_block(buffer, position, scanner):
+            length = _plausible_block(buffer, position, end, scanner)
+            if length > 0 and _trailer_agrees(buffer, position, length, scanner):
+                return position, True
+            if length == 0 and not final:
+                return position, False
+        position += 1
+    return position, False
+
+
+@hostile_kernel
+def scan_pcapng(buffer, end, final, records, scanner_array, interfaces):  # type: ignore[no-untyped-def]
+    """Fill ``records`` from the pcapng blocks in ``buffer[position:end]``; return (status, number of records).
+
+    ``interfaces`` (INTERFACE) is filled from interface descriptions; packets of interfaces beyond its size, or never
+    described, are counted as ``unknown_interfaces``.
+    """
+    scanner = scanner_array[0]
+    count = 0
+    while count < records.size:
+        if scanner.seeking:
+            position, found = _next_block(buffer, scanner.position, end, final, scanner)
+            if not found and final:
+                position = end
+            scanner.garbage_bytes += position - scanner.position
+            scanner.position = position
+            if not found:
+                return NEED_INPUT, count
+            scanner.seeking = 0
+        position = scanner.position
+        if position + 12 > end:
+            return _end_of_pcap(final, end, scanner, count)
+        length = _plausible_block(buffer, position, end, scanner)
+        if length == 0 and not final:
+            return NEED_INPUT, count
+        if length == 0:
+            place, found = _next_block(buffer, position + 4, end, True, scanner)
+            if found:
+                scanner.damaged_records += 1
+                scanner.position = place
+                continue
+            scanner.truncated_records += 1
+            scanner.position = end
+            return NEED_INPUT, count
+        if length < 0:
+            scanner.damaged_records += 1
+            scanner.position += 4
+            scanner.garbage_bytes += 4
+            scanner.seeking = 1
+            continue
+        if not _trailer_agrees(buffer, position, length, scanner):
+            scanner.damaged_records += 1
+            place, found = _next_block(buffer, position + 4, position + length, True, scanner)
+            if found:
+                scanner.position = place
+                continue
+            scanner.seeking = 1
+        count += _block(buffer, position, length, records[count], scanner, interfaces)
+        scanner.position = position + length
+    return OUTPUT_FULL, count
+
+
+@hostile_kernel
+def _block(buffer, position, length, record, scanner, interfaces):  # type: ignore[no-untyped-def]
+    """Act on one whole block; return 1 if it gave a packet record."""
+    kind = integer_32(buffer, position, scanner.big_endian)
+    if kind == BLOCK_ENHANCED_PACKET:
+        return _packet_block(buffer, position, length, 8, record, scanner, interfaces)
+    if kind == BLOCK_PACKET:
+        return _packet_block(buffer, position, length, 8, record, scanner, interfaces)
+    if kind == BLOCK_SIMPLE_PACKET:
+        return _simple_packet_block(buffer, position, length, record, scanner, interfaces)
+    if kind == BLOCK_SECTION:
+        scanner.big_endian = 1 if integer_32(buffer, position + 8, False) == BYTE_ORDER_MAGIC_SWAPPED else 0
+        scanner.interfaces = 0
+    elif kind == BLOCK_INTERFACE:
+        _interface_block(buffer, position, length, scanner, interfaces)
+    return 0
+
+
+@hostile_kernel
+def _interface_block(buffer, position, length, scanner, interfaces):  # type: ignore[no-untyped-def]
+    number = scanner.interfaces
+    scanner.interfaces += 1
+    if number >= interfaces.size or length < 20:
+        return
+    big_endian = scanner.big_endian
+    interface = interfaces[number]
+    interface.link_type = integer_16(buffer, position + 8, big_endian)
+    interface.snap_length = integer_32(buffer, position + 12, big_endian)
+    interface.units_per_second = 1_000_000
+    interface.offset_seconds = 0
+    option, end = position + 16, position + length - 4
+    while option + 4 <= end:
+        code = integer_16(buffer, option, big_endian)
+        size = integer_16(buffer, option + 2, big_endian)
+        if code == 0 or option + 4 + size > end:
+            return
+        if code == OPTION_TIMESTAMP_RESOLUTION and size == 1:
+            interface.units_per_second = _units_per_second(buffer[option + 4])
+        if code == OPTION_TIMESTAMP_OFFSET and size == 8:
+            first = integer_32(buffer, option + 4, big_endian)
+            second = integer_32(buffer, option + 8, big_endian)
+            high, low = (first, second) if big_endian else (second, first)
+            interface.offset_seconds = (high << 32) | low
+        option += 4 + ((size + 3) & ~3)
+
+
+@hostile_kernel
+def _units_per_second(resolution):  # type: ignore[no-untyped-def]
+    exponent = np.int64(resolution & 0x7F)
+    if resolution & 0x80:
+        return np.int64(1) << min(exponent, np.int64(62))
+    units = np.int64(1)
+    for _ in range(min(exponent, np.int64(18))):
+        units *= 10
+    return units
+
+
+@hostile_kernel
+def _packet_block(buffer, position, length, body, record, scanner, interfaces):  # type: ignore[no-untyped-def]
+    big_endian = scanner.big_endian
+    if length < 32:
+        scanner.damaged_records += 1
+        return 0
+    enhanced = integer_32(buffer, position, big_endian) == BLOCK_ENHANCED_PACKET
+    number = (
+        integer_32(buffer, position + body, big_endian) if enhanced else integer_16(buffer, position + body, big_endian)
+    )
+    captured = integer_32(buffer, position + body + 12, big_endian)
+    if captured > length - 32:
+        # The block is whole, so what lies between its header and its end is packet.
+        scanner.damaged_records += 1
+        captured = length - 32
+    record.offset = position + body + 20
+    record.captured = captured
+    record.wire_length = max(captured, min(integer_32(buffer, position + body + 16, big_endian), 16 * LARGEST_PACKET))
+    if number >= min(scanner.interfaces, interfaces.size):
+        scanner.unknown_interfaces += 1
+        return 0
+    interface = interfaces[number]
+    high = integer_32(buffer, position + body + 4, big_endian)
+    low = integer_32(buffer, position + body + 8, big_endian)
+    record.time_ns = _time_ns(high, low, interface)
+    record.link_type = interface.link_type
+    scanner.last_time_ns = record.time_ns
+    scanner.records += 1
+    return 1
+
+
+@hostile_kernel
+def _time_ns(high, low, interface):  # type: ignore[no-untyped-def]
+    units = np.uint64(interface.units_per_second)
+    ticks = (np.uint64(high) << np.uint64(32)) | np.uint64(low)
+    whole = ticks // units
+    if whole > np.uint64(LARGEST_SECOND):
+        return np.int64(LARGEST_SECOND) * NANOSECONDS_PER_SECOND
+    seconds = np.int64(whole) + interface.offset_seconds
+    if seconds < -LARGEST_SECOND or seconds > LARGEST_SECOND:
+        return np.int64(LARGEST_SECOND) * NANOSECONDS_PER_SECOND
+    rest = ticks % units
+    if units <= np.uint64(NANOSECONDS_PER_SECOND):
+        fraction = np.int64(rest * np.uint64(NANOSECONDS_PER_SECOND) // units)
+    else:
+        fraction = np.int64(np.float64(rest) / np.float64(units) * NANOSECONDS_PER_SECOND)
+    return seconds * NANOSECONDS_PER_SECOND + fraction
+
+
+@hostile_kernel
+def _simple_packet_block(buffer, position, length, record, scanner, interfaces):  # type: ignore[no-untyped-def]
+    if scanner.interfaces == 0 or length < 16:
+        scanner.unknown_interfaces += 1
+        return 0
+    interface = interfaces[0]
+    wire_length = integer_32(buffer, position + 8, scanner.big_endian)
+    captured = min(wire_length, length - 16)
+    if interface.snap_length > 0:
+        captured = min(captured, interface.snap_length)
+    record.time_ns = scanner.last_time_ns
+    record.offset = position + 12
+    record.captured = captured
+    record.wire_length = min(wire_length, 16 * LARGEST_PACKET)
+    record.link_type = interface.link_type
+    scanner.records += 1
+    return 1

@@ -1,0 +1,84 @@
+"""The one way kernels are compiled, and where the compiled code is kept.
+
+Numba's on-disk cache does not notice a changed compiler flag, nor a changed callee in another file. So no kernel sets
+flags by itself, and the cache directory's name carries a hash of the whole kernels folder: any change there starts a
+fresh cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_MARKER: Final = "complete"
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Return the folder for compiled kernels, or None when no folder can be written (then each run compiles)."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    for root in _cache_roots():
+        folder = root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+def _cache_roots() -> list[Path]:
+    configured = os.environ.get("NETSIFT_CACHE_DIRECTORY")
+    if configured:
+        return [Path(configured)]
+    base = os.environ.get("XDG_CACHE_HOME")
+    home = Path(base) if base else Path.home() / ".cache"
+    return [home / "netsift"]
+
+
+def is_compiled() -> bool:
+    """Return whether an earlier run compiled all kernels of exactly this source."""
+    folder = cache_directory()
+    return folder is not None and (folder / _MARKER).exists()
+
+
+def mark_compiled() -> None:
+    """Remember that all kernels of this source are in the cache."""
+    folder = cache_directory()
+    if folder is not None:
+        (folder / _MARKER).touch()
+
+
+def _compile(function: Function, *, boundscheck: bool) -> Function:
+    folder = cache_directory()
+    before = numba.config.CACHE_DIR
+    try:
+        # Numba picks the cache folder while it decorates; the setting is global, so it is put back at once.
+        numba.config.CACHE_DIR = str(folder) if folder else before
+        return cast("Function", numba.njit(nogil=True, cache=folder is not None, boundscheck=boundscheck)(function))
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def kernel(function: Function) -> Function:
+    """Compile an inner loop over memory that netsift itself laid out."""
+    return _compile(function, boundscheck=False)
+
+
+def hostile_kernel(function: Function) -> Function:
+    """Compile an inner loop over bytes that came from outside; every index is checked."""
+    return _compile(function, boundscheck=True)
