@@ -28,7 +28,7 @@ ARROW_TYPES: Final[dict[Kind, pa.DataType]] = {
     Kind.FLOAT64_LIST: pa.list_(pa.float64()),
 }
 
-_ROWS_PER_TILE: Final = 256
+_ROWS_PER_TILE: Final = 128
 _LONGEST_ADDRESS: Final = 39
 _VALIDITIES: Final = tuple(Validity)
 
@@ -93,12 +93,10 @@ class ColumnWriter:
         places, where = _places()
         numbers = {width: np.empty((len(place), count), _WORDS[width]) for width, place in places.items()}
         valid = np.empty(count, np.uint32)
-        for start in range(0, count, _ROWS_PER_TILE):
-            stop = min(start + _ROWS_PER_TILE, count)
-            kernels.finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_us, settings, self._rows)
-            valid[start:stop] = self._rows["valid"][: stop - start]
-            for width, place in places.items():
-                kernels.gather_columns(self._views[width], place, numbers[width], start, stop)
+        by_width = [part for width in _WORDS for part in (self._views[width], places[width], numbers[width])]
+        kernels.write_columns(
+            ended, flows, details, first_lengths, first_gaps_us, settings, self._rows, valid, *by_width
+        )
         validity = _Validity(valid)
         lists = _first_packets(ended, flows, details, first_lengths, first_gaps_us)
         arrays: list[pa.Array] = []

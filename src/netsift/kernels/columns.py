@@ -86,9 +86,29 @@ RESERVED_DETAILS = 2
 
 
 @kernel
-def finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_us, settings_array, rows):  # type: ignore[no-untyped-def]
-    """Write the rows of the flows ``ended[start:stop]`` to ``rows[:stop - start]``."""
-    settings = settings_array[0]
+def write_columns(  # type: ignore[no-untyped-def]
+    ended, flows, details, first_lengths, first_gaps_us, settings_array, rows, valid,
+    words_8, places_8, columns_8, words_4, places_4, columns_4,
+    words_2, places_2, columns_2, words_1, places_1, columns_1,
+):  # fmt: skip
+    """Write the numbers of the flows ``ended`` as columns, one array per width in bytes.
+
+    Goes through ``rows`` (ROW) tile by tile; ``words_N`` are views of it as integers of N bytes, shape (tile, words),
+    ``places_N`` the word of each column, ``columns_N`` the result of shape (columns, flows). ``valid`` gets row.valid.
+    """
+    for start in range(0, ended.size, rows.size):
+        stop = min(start + rows.size, ended.size)
+        _finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_us, settings_array[0], rows)
+        for position in range(start, stop):
+            valid[position] = rows[position - start].valid
+        _gather_columns(words_8, places_8, columns_8, start, stop)
+        _gather_columns(words_4, places_4, columns_4, start, stop)
+        _gather_columns(words_2, places_2, columns_2, start, stop)
+        _gather_columns(words_1, places_1, columns_1, start, stop)
+
+
+@kernel
+def _finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_us, settings, rows):  # type: ignore[no-untyped-def]
     for position in range(start, stop):
         flow = flows[ended[position]]
         place = np.int64(flow.detail)
@@ -311,8 +331,7 @@ def _activity(flow, detail, row):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def gather_columns(words, places, columns, start, stop):  # type: ignore[no-untyped-def]
-    """Copy ``words[row, places[column]]`` to ``columns[column, start + row]`` for the rows of one tile."""
+def _gather_columns(words, places, columns, start, stop):  # type: ignore[no-untyped-def]
     for column in range(places.size):
         place = places[column]
         for row in range(stop - start):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.bytes import big_endian_16, big_endian_32, big_endian_64
+from netsift.kernels.bytes import big_endian_16, big_endian_32, big_endian_64, little_endian_64
 from netsift.kernels.fragments import recall_fragment, remember_fragment
 from netsift.kernels.jit import hostile_kernel
 from netsift.kernels.layout import (
@@ -441,12 +441,16 @@ def _tcp(buffer, offset, captured, payload, packet):  # type: ignore[no-untyped-
 
 @hostile_kernel
 def _payload_prefix(buffer, offset, end, packet):  # type: ignore[no-untyped-def]
-    prefix = np.uint64(0)
-    length = min(max(end - offset, 0), 8)
-    for index in range(length):
-        prefix |= np.uint64(buffer[offset + index]) << np.uint64(8 * index)
-    packet.payload_prefix = prefix
-    packet.prefix_length = length
+    length = end - offset
+    if length >= 8:
+        packet.payload_prefix = little_endian_64(buffer, offset)
+        packet.prefix_length = 8
+    elif length > 0:
+        prefix = np.uint64(0)
+        for index in range(length):
+            prefix |= np.uint64(buffer[offset + index]) << np.uint64(8 * index)
+        packet.payload_prefix = prefix
+        packet.prefix_length = length
 
 
 @hostile_kernel

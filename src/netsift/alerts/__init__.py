@@ -1,0 +1,1 @@
+"""What a person sees: findings, how flows become one, and why in words."""

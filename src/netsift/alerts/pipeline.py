@@ -1,0 +1,115 @@
+"""From flow batches to findings: score, flag, group, explain; in memory that does not grow with the traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netsift.alerts.explain import explain
+from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group
+from netsift.alerts.schema import Evidence, Finding
+from netsift.detectors.base import Detector, Scores
+from netsift.errors import InputError
+from netsift.models.manifest import Reference
+
+FINDING_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "dst_port", "packets")
+"""What a finding says besides the score."""
+
+_NO_PORT: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What was seen and what was found.
+
+    Every flagged flow is in a finding or among the ``overflow`` flows, for which there was no room.
+    """
+
+    flows: int
+    packets: int
+    flagged: int
+    overflow: int
+    findings: tuple[Finding, ...]
+
+
+def find(
+    batches: Iterable[pa.RecordBatch],
+    detector: Detector,
+    reference: Reference,
+    threshold: float,
+    groups: FindingGroups | None = None,
+) -> Detection:
+    """Score every batch, group the flows whose score reaches the threshold, and explain each group.
+
+    Raises:
+        InputError: a batch lacks columns that the detector needs; all of them are named.
+    """
+    collected = FindingGroups() if groups is None else groups
+    flows = packets = flagged = 0
+    for batch in batches:
+        _require_columns(batch)
+        scores = detector.score(batch)
+        rows = np.flatnonzero(scores.score >= np.float32(threshold))
+        flows += batch.num_rows
+        packets += int(pc.sum(batch.column("packets")).as_py() or 0)
+        flagged += len(rows)
+        if len(rows):
+            collected.add(_flagged(batch.take(pa.array(rows)), scores, rows))
+    ranked = list(collected)
+    matrix = np.stack([group.features for group in ranked]) if ranked else None
+    reasons = explain(detector, reference, matrix) if matrix is not None else []
+    findings = tuple(_finding(group, detector, why) for group, why in zip(ranked, reasons, strict=True))
+    return Detection(flows, packets, flagged, collected.overflow_flows, findings)
+
+
+def _require_columns(batch: pa.RecordBatch) -> None:
+    missing = [name for name in FINDING_COLUMNS if name not in batch.schema.names]
+    if missing:
+        raise InputError(f"the flows lack columns that a finding names: {', '.join(missing)}")
+
+
+def _flagged(batch: pa.RecordBatch, scores: Scores, rows: npt.NDArray[np.int64]) -> FlaggedFlows:
+    return FlaggedFlows(
+        start_ns=_integers(batch, "start_time"),
+        end_ns=_integers(batch, "end_time"),
+        source=_texts(batch, "src_ip"),
+        target=_texts(batch, "dst_ip"),
+        port=_integers(batch, "dst_port"),
+        packets=_integers(batch, "packets"),
+        attack=scores.attack[rows],
+        score=scores.score[rows],
+        matrix=scores.matrix[rows],
+    )
+
+
+def _integers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
+    values = pc.fill_null(pc.cast(batch.column(name), pa.int64(), safe=False), _NO_PORT)
+    integers: npt.NDArray[np.int64] = values.to_numpy(zero_copy_only=False)
+    return integers
+
+
+def _texts(batch: pa.RecordBatch, name: str) -> list[str]:
+    texts: list[str] = pc.fill_null(pc.cast(batch.column(name), pa.string()), "?").to_pylist()
+    return texts
+
+
+def _finding(group: Group, detector: Detector, evidence: tuple[Evidence, ...]) -> Finding:
+    return Finding(
+        start_ns=group.start_ns,
+        end_ns=group.end_ns,
+        source=group.source,
+        attack=detector.attacks[group.attack],
+        score=group.score,
+        flows=group.flows,
+        packets=group.packets,
+        targets=tuple(sorted(group.targets)),
+        ports=tuple(sorted(group.ports)),
+        targets_truncated=group.truncated,
+        evidence=evidence,
+    )

@@ -1,0 +1,24 @@
+"""``netsift warmup``: compile ahead, for container images and services."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+
+def register(application: typer.Typer) -> None:
+    """Add the command to the program."""
+    application.command(name="warmup", help="Compile everything now, so that the next start is quick.")(warmup)
+
+
+def warmup() -> None:
+    """Compile every kernel into the cache and say how long it took and where they are."""
+    started = time.monotonic()
+    from netsift.kernels.jit import cache_directory
+    from netsift.sources.warmup import compile_all
+
+    compile_all()
+    folder = cache_directory()
+    place = f"kept in {folder}" if folder else "not kept: no cache directory can be written"
+    typer.echo(f"compiled in {time.monotonic() - started:.1f} s, {place}", err=True)

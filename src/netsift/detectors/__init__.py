@@ -1,0 +1,1 @@
+"""Detectors: flow batch in, scores out; one file each."""

@@ -1,0 +1,100 @@
+"""The model card: what a model is, what it learned from and how it does, for a reader.
+
+After Mitchell et al., "Model cards for model reporting", 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from netsift.models.manifest import Manifest, ProtocolResult
+
+_MOST_INPUTS: Final = 40
+_MOST_FEATURES: Final = 15
+
+
+def model_card(manifest: Manifest) -> str:
+    """Return the card as Markdown; everything in it comes from the manifest."""
+    return "\n".join(_lines(manifest)) + "\n"
+
+
+def _lines(manifest: Manifest) -> Iterator[str]:
+    learner = manifest.learner
+    yield "# Model card"
+    yield ""
+    yield (
+        f"A {learner.name} of {learner.trees} trees (depth at most {learner.depth}, at least {learner.leaf_rows} rows "
+        f"per leaf, seed {learner.seed}) over {len(manifest.features)} columns of one bidirectional flow. It gives "
+        "every flow a score from 0 to 1 and the likeliest kind of attack. It sees no addresses, no exact ports and no "
+        "times."
+    )
+    yield ""
+    yield "## How it does"
+    yield ""
+    rows = manifest.headline_result.rows
+    yield f"Quote the first row; it is the worst. Measured on {rows:,} flows, each scored by a forest that did not"
+    yield "learn from it."
+    yield ""
+    yield from _protocol_table(manifest.evaluation)
+    yield ""
+    yield from (f"- *{result.protocol}* {result.meaning}." for result in manifest.evaluation)
+    yield ""
+    yield f"## Kinds of attack ({manifest.headline})"
+    yield ""
+    yield "| class | training flows | tested flows | precision | recall |"
+    yield "|---|---|---|---|---|"
+    for entry in manifest.headline_result.classes:
+        learned = manifest.training_rows.get(entry.name, 0)
+        yield f"| {entry.name} | {learned:,} | {entry.rows:,} | {entry.precision:.3f} | {entry.recall:.3f} |"
+    yield ""
+    yield from _origin(manifest)
+
+
+def _protocol_table(results: list[ProtocolResult]) -> Iterator[str]:
+    rates = [point.false_positive_rate for point in results[0].operating_points]
+    header = [
+        "protocol",
+        "accuracy",
+        "F1",
+        "ROC AUC",
+        "average precision",
+        *(f"recall at {rate:.1%} false positives" for rate in rates),
+    ]
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' * len(header)}"
+    for result in results:
+        figures = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
+        figures += [point.recall for point in result.operating_points]
+        yield f"| {result.protocol} | {' | '.join(f'{figure:.4f}' for figure in figures)} |"
+
+
+def _origin(manifest: Manifest) -> Iterator[str]:
+    yield "## Columns that matter most"
+    yield ""
+    yield "| column | ROC AUC lost when shuffled | share of impurity |"
+    yield "|---|---|---|"
+    for entry in manifest.importance[:_MOST_FEATURES]:
+        yield f"| {entry.feature} | {entry.permutation:.4f} | {entry.impurity:.4f} |"
+    yield ""
+    yield "## Thresholds"
+    yield ""
+    yield "| share of benign flows flagged | flag from score |"
+    yield "|---|---|"
+    for threshold in manifest.thresholds:
+        yield f"| {threshold.false_positive_rate:.1%} | {threshold.threshold:.4f} |"
+    yield ""
+    yield "## Learned from"
+    yield ""
+    yield "| input | labelled flows | SHA-256 |"
+    yield "|---|---|---|"
+    for source in manifest.training[:_MOST_INPUTS]:
+        yield f"| {source.name} | {source.rows:,} | `{source.sha256[:16]}…` |"
+    if len(manifest.training) > _MOST_INPUTS:
+        yield f"| and {len(manifest.training) - _MOST_INPUTS} more | | |"
+    yield ""
+    yield (
+        f"Made by netsift {manifest.netsift_version} with "
+        + ", ".join(f"{name} {number}" for name, number in sorted(manifest.libraries.items()))
+        + "."
+    )

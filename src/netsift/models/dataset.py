@@ -1,0 +1,163 @@
+"""The training rows in memory: one matrix of bounded size, whatever the inputs hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from netsift.errors import InputError
+from netsift.models.features import FeatureMatrix, feature_matrix
+from netsift.models.labelled import BENIGN, LabelledInput, labelled_batches
+from netsift.models.manifest import TrainingInput
+
+DEFAULT_MAX_ROWS: Final = 500_000
+"""Rows kept for training; with every feature about 230 MB."""
+
+_HASH_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled rows.
+
+    ``matrix`` has shape (rows, features); ``classes`` (rows,) are indices into ``names``, whose first is benign;
+    ``groups`` (rows,) are indices into ``inputs``. ``unlabelled`` flows had no label, ``sampled_out`` rows no room.
+    """
+
+    matrix: FeatureMatrix
+    classes: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    inputs: tuple[TrainingInput, ...]
+    unlabelled: int
+    sampled_out: int
+
+    @property
+    def rows_of_class(self) -> dict[str, int]:
+        """Number of rows of every class."""
+        counts = np.bincount(self.classes, minlength=len(self.names))
+        return dict(zip(self.names, counts.tolist(), strict=True))
+
+
+@dataclass(slots=True)
+class Reservoir:
+    """A uniform random sample of at most ``size`` rows out of a stream of any length.
+
+    Every row draws a random number, and the rows with the smallest are kept (Efraimidis and Spirakis, "Weighted random
+    sampling with a reservoir", 2006, with equal weights). Holds at most twice ``size`` rows and one batch.
+    """
+
+    size: int
+    seed: int
+    _parts: list[tuple[npt.NDArray[np.float64], FeatureMatrix, npt.NDArray[np.int64]]] = field(default_factory=list)
+    _held: int = 0
+    seen: int = 0
+
+    def __post_init__(self) -> None:
+        """Start the random numbers."""
+        self._random = np.random.default_rng(self.seed)
+
+    _random: np.random.Generator = field(init=False)
+
+    def add(self, matrix: FeatureMatrix, marks: npt.NDArray[np.int64]) -> None:
+        """Offer rows (rows, features) with marks (rows, any number of integers)."""
+        self._parts.append((self._random.random(len(matrix)), matrix, marks))
+        self._held += len(matrix)
+        self.seen += len(matrix)
+        if self._held > 2 * self.size:
+            self._shrink()
+
+    def rows(self) -> tuple[FeatureMatrix, npt.NDArray[np.int64]]:
+        """Return the sample in the order in which it came."""
+        self._shrink()
+        _, matrix, marks = self._parts[0]
+        return matrix, marks
+
+    def _shrink(self) -> None:
+        drawn, matrix, marks = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+        if len(drawn) > self.size:
+            kept = np.sort(np.argpartition(drawn, self.size)[: self.size])
+            drawn, matrix, marks = drawn[kept], matrix[kept], marks[kept]
+        self._parts = [(drawn, matrix, marks)]
+        self._held = len(drawn)
+
+
+def read_dataset(
+    inputs: Sequence[LabelledInput],
+    feature_names: Sequence[str],
+    max_rows: int,
+    seed: int,
+    progress: Callable[[str, int, int], None],
+) -> Dataset:
+    """Read and label every input, keeping at most ``max_rows`` rows.
+
+    Raises:
+        InputError: an input cannot be read, or benign or attack flows are missing altogether.
+    """
+    reservoir = Reservoir(max_rows, seed)
+    codes = {BENIGN: 0}
+    rows_read: list[int] = []
+    unlabelled = 0
+    for group, source in enumerate(inputs):
+        progress(f"reading {source.path.name}", group, len(inputs))
+        before = reservoir.seen
+        for labelled in labelled_batches(source, feature_names):
+            code = [-1 if name is None else codes.setdefault(name, len(codes)) for name in labelled.classes]
+            marks = np.stack([np.array(code, dtype=np.int64), np.full(len(code), group)], axis=1)
+            has_label = marks[:, 0] >= 0
+            unlabelled += int((~has_label).sum())
+            reservoir.add(feature_matrix(labelled.batch, feature_names)[has_label], marks[has_label])
+        rows_read.append(reservoir.seen - before)
+    if not reservoir.seen:
+        raise InputError("the inputs hold no labelled flow")
+    matrix, marks = reservoir.rows()
+    names, classes = _renumbered(codes, marks[:, 0])
+    fingerprints = tuple(_fingerprint(source.path, rows) for source, rows in zip(inputs, rows_read, strict=True))
+    return Dataset(
+        matrix,
+        classes,
+        marks[:, 1],
+        names,
+        tuple(feature_names),
+        fingerprints,
+        unlabelled,
+        reservoir.seen - len(matrix),
+    )
+
+
+def _renumbered(codes: dict[str, int], classes: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Number the classes that have rows: benign first, the others by name, whatever the order of the inputs."""
+    present = set(classes.tolist())
+    if 0 not in present:
+        raise InputError("the training data holds no benign flow; a model needs benign and attack flows")
+    if present == {0}:
+        raise InputError("the training data holds no attack flow; a model needs benign and attack flows")
+    names = (BENIGN, *sorted(name for name, code in codes.items() if code in present and name != BENIGN))
+    number = np.zeros(len(codes), dtype=np.int64)
+    for position, name in enumerate(names):
+        number[codes[name]] = position
+    return names, number[classes]
+
+
+def _fingerprint(path: Path, rows: int) -> TrainingInput:
+    """Return name, rows and SHA-256 of a file, or of all files of a folder in the order of their names."""
+    digest = hashlib.sha256()
+    files: Iterable[Path] = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else (path,)
+    for file_path in files:
+        with file_path.open("rb") as file:
+            while block := file.read(_HASH_BLOCK):
+                digest.update(block)
+    return TrainingInput(name=path.name, rows=rows, sha256=digest.hexdigest())
+
+
+def describe_classes(dataset: Dataset) -> str:
+    """Return the classes with their rows, the most frequent first, as one line."""
+    return ", ".join(f"{name} {rows:,}" for name, rows in Counter(dataset.rows_of_class).most_common())

@@ -1,0 +1,146 @@
+"""What a model says about itself: the typed content of ``manifest.json`` and ``reference.json`` in a bundle.
+
+Unknown keys, numbers that are not finite and values outside their range are refused, not skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT_VERSION: Final = 1
+"""Raised when an older netsift could not read a newer bundle rightly."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class FeatureEntry(_Strict):
+    """One feature as the model was trained on it; ``categories`` is empty for a number."""
+
+    name: Name
+    unit: str
+    categories: list[str]
+
+
+class Threshold(_Strict):
+    """The score from which on a flow is flagged, and the share of benign flows that this flagged in evaluation.
+
+    ``threshold`` may lie just above 1: then no score keeps to the rate.
+    """
+
+    false_positive_rate: Annotated[float, Field(gt=0, lt=1)]
+    threshold: Annotated[float, Field(gt=0, le=1.001)]
+
+
+class OperatingPoint(Threshold):
+    """Share of the attack flows found at a false-positive rate."""
+
+    recall: Share
+
+
+class ClassResult(_Strict):
+    """How well one class is told from all others, by the class of highest probability."""
+
+    name: Name
+    rows: Count
+    precision: Share
+    recall: Share
+
+
+class ProtocolResult(_Strict):
+    """Measures of one evaluation protocol, every row scored by a forest that did not learn from it."""
+
+    protocol: Name
+    meaning: str
+    rows: Count
+    accuracy: Share
+    f1: Share
+    roc_auc: Share
+    average_precision: Share
+    operating_points: list[OperatingPoint]
+    classes: list[ClassResult]
+
+
+class Importance(_Strict):
+    """How much one feature matters: share of impurity it removes, and ROC AUC lost when it is shuffled."""
+
+    feature: Name
+    impurity: float
+    permutation: float
+
+
+class TrainingInput(_Strict):
+    """One file that the model learned from."""
+
+    name: Name
+    rows: Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Learner(_Strict):
+    """The learner and its settings."""
+
+    name: Name
+    trees: Count
+    depth: Count
+    leaf_rows: Count
+    seed: int
+
+
+class Manifest(_Strict):
+    """Everything a bundle says about its model; ``members`` has the SHA-256 of every other file in the bundle."""
+
+    format_version: int
+    netsift_version: Name
+    flow_schema_version: int
+    features: Annotated[list[FeatureEntry], Field(min_length=1, max_length=2000)]
+    classes: Annotated[list[Name], Field(min_length=2, max_length=200)]
+    thresholds: Annotated[list[Threshold], Field(min_length=1, max_length=100)]
+    headline: Name
+    evaluation: Annotated[list[ProtocolResult], Field(min_length=1)]
+    importance: list[Importance]
+    training: list[TrainingInput]
+    training_rows: dict[str, Count]
+    learner: Learner
+    libraries: dict[str, str]
+    members: dict[str, str]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in the order of the model's input."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def headline_result(self) -> ProtocolResult:
+        """The protocol whose figures may be quoted: the worst honest one."""
+        return next(result for result in self.evaluation if result.protocol == self.headline)
+
+
+class FeatureReference(_Strict):
+    """One feature in benign training traffic: ``present`` is the share of flows that have a value.
+
+    A number has ``quantiles`` at :data:`REFERENCE_PROBABILITIES` and a ``mean``; a category has the share of each word.
+    """
+
+    present: Share
+    mean: float | None = None
+    quantiles: list[float] | None = None
+    categories: dict[str, Share] | None = None
+
+
+class Reference(_Strict):
+    """The usual values of every feature in ``rows`` benign flows of the training traffic."""
+
+    rows: Count
+    probabilities: list[Share]
+    features: dict[str, FeatureReference]
+
+
+REFERENCE_PROBABILITIES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

@@ -1,0 +1,177 @@
+"""Flow batches out of packet captures: read, decode and merge on one thread, meter on another."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from netsift.capture.counters import CaptureCounters
+from netsift.capture.merge import merge_captures
+from netsift.capture.reader import CaptureReader, PacketDecoding
+from netsift.capture.streams import STANDARD_INPUT, OpenedInput
+from netsift.errors import InputError, UsageError
+from netsift.flows.meter import Meter, random_key
+from netsift.flows.settings import MeterSettings
+from netsift.sources.statistics import ReadStatistics
+
+Array = np.ndarray[Any, Any]
+
+_IN_FLIGHT: Final = 6
+"""How many packet arrays may wait between reading and metering."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """How captures are read and metered.
+
+    ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1 or 2 (reading beside metering).
+    """
+
+    meter: MeterSettings = MeterSettings()
+    inner_tunnels: bool = False
+    threads: int = min(2, os.cpu_count() or 1)
+
+    def __post_init__(self) -> None:
+        """Refuse a number of threads that the pipeline does not have."""
+        if self.threads not in (1, 2):
+            raise UsageError(f"threads must be 1 or 2, not {self.threads}")
+
+
+def capture_flows(names: list[str], settings: CaptureSettings, statistics: ReadStatistics) -> Iterator[pa.RecordBatch]:
+    """Yield the flows of the captures as one stream; inputs that are no captures are reported in ``statistics``.
+
+    Raises InputError when nothing at all can be read.
+    """
+    meter = Meter(settings.meter)
+    packets = _Packets(names, settings, statistics)
+    arrays = _on_a_thread(packets.arrays()) if settings.threads > 1 else packets.arrays()
+    try:
+        with closing(arrays):
+            for array in arrays:
+                yield from meter.add(array)
+                if packets.live:
+                    yield from meter.drain()
+        yield from meter.finish()
+    finally:
+        counters = meter.counters()
+        statistics.packets_metered += counters.metered_packets
+        statistics.flows += counters.opened - counters.live
+        statistics.peak_flows = max(statistics.peak_flows, counters.peak)
+        for reason, count in counters.ended.items():
+            statistics.flows_by_end_reason[reason] = statistics.flows_by_end_reason.get(reason, 0) + count
+
+
+class _Packets:
+    """The packets of all inputs in time order, each input opened when its turn comes."""
+
+    def __init__(self, names: list[str], settings: CaptureSettings, statistics: ReadStatistics) -> None:
+        self._names = names
+        self._decoding = PacketDecoding(random_key(), settings.inner_tunnels)
+        self._statistics = statistics
+        self._buffers = _IN_FLIGHT + 3 if settings.threads > 1 else 1
+        self.live = False
+
+    def arrays(self) -> Iterator[Array]:
+        counters = self._statistics.capture
+        if len(self._names) == 1:
+            yield from self._read(self._names[0])
+        else:
+            if STANDARD_INPUT in self._names:
+                raise UsageError("standard input (-) cannot be combined with other inputs")
+            yield from self._read_in_order()
+        if counters.inputs_read == 0:
+            raise InputError("; ".join(counters.problems) or "no input")
+
+    def _read_in_order(self) -> Iterator[Array]:
+        captures: list[tuple[int, Callable[[], Iterator[Array]]]] = []
+        total = 0
+        for name in self._names:
+            start_ns, size = self._peek(name)
+            total += size
+            if start_ns is not None:
+                captures.append((start_ns, lambda name=name: self._read(name)))
+        self._statistics.bytes_total = total
+        yield from merge_captures(captures)
+
+    def _peek(self, name: str) -> tuple[int | None, int]:
+        """Return the first packet's time and the size of a capture, or no time when it holds no packet or is none."""
+        try:
+            with closing(OpenedInput(name)) as source:
+                reader = CaptureReader(source, self._decoding, CaptureCounters())
+                with closing(reader.batches()) as batches:
+                    first = next(batches, None)
+                return (0 if first is None else int(first["time_ns"][0])), source.size or 0
+        except InputError as error:
+            self._refuse(str(error))
+            return None, 0
+
+    def _read(self, name: str) -> Iterator[Array]:
+        try:
+            source = OpenedInput(name)
+        except InputError as error:
+            self._refuse(str(error))
+            return
+        with closing(source):
+            self.live = source.live
+            if self._statistics.bytes_total is None:
+                self._statistics.bytes_total = source.size
+            taken_before = self._statistics.bytes_taken
+            try:
+                reader = CaptureReader(source, self._decoding, self._statistics.capture, self._buffers)
+            except InputError as error:
+                self._refuse(str(error))
+                return
+            for array in reader.batches():
+                self._statistics.bytes_taken = taken_before + source.position
+                yield array
+
+    def _refuse(self, problem: str) -> None:
+        self._statistics.capture.inputs_refused += 1
+        self._statistics.capture.report(problem)
+
+
+def _on_a_thread(arrays: Iterator[Array]) -> Iterator[Array]:
+    """Run an iterator on another thread, a bounded number of items ahead; its errors come out here."""
+    waiting: queue.Queue[Array | BaseException | None] = queue.Queue(_IN_FLIGHT)
+    stopped = threading.Event()
+
+    def put(item: Array | BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def produce() -> None:
+        try:
+            with closing(arrays):  # type: ignore[type-var]
+                for array in arrays:
+                    if not put(array):
+                        return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=produce, name="netsift-reader", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join(timeout=5)

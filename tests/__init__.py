@@ -1,0 +1,1 @@
+"""Tests of netsift; the folders mirror ``src/netsift``."""
