@@ -13,11 +13,14 @@ from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
 GREATEST_SECOND: Final = 9_000_000_000
-"""Later timestamps are set to this second, so that nanoseconds fit into a signed 64-bit number."""
+"""Later times are set to this second and earlier ones than 1970 to 1970, so that differences fit into 64 bits."""
+FINEST_DECIMAL, FINEST_BINARY = 18, 62
+"""Greatest exponents of a time resolution; finer ones are taken for these."""
 
 LINK_TYPE_MASK: Final = 0x03FF_FFFF
 
 _SECTION_HEADER, _INTERFACE, _OBSOLETE_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
+_PACKETS: Final = (_OBSOLETE_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET)
 _OPTION_END, _OPTION_RESOLUTION, _OPTION_OFFSET = 0, 9, 14
 
 
@@ -83,28 +86,32 @@ class _Interface:
 def _read_pcapng(data: bytes) -> tuple[list[Record], Counter[str]]:
     records: list[Record] = []
     interfaces: list[_Interface] = []
+    lost: Counter[str] = Counter()
     order = "<"
     position = 0
     while position < len(data):
         if position + 12 > len(data):
-            return records, Counter(truncated_record=1)
+            return records, lost + Counter(truncated_record=1)
         if data[position : position + 4] == b"\x0a\x0d\x0d\x0a":
             order = ">" if data[position + 8 : position + 12] == b"\x1a\x2b\x3c\x4d" else "<"
             interfaces = []
         kind, length = struct.unpack_from(order + "II", data, position)
         if position + length > len(data):
-            return records, Counter(truncated_record=1)
+            return records, lost + Counter(truncated_record=1)
         if length < 12:
             raise ValueError(f"pcapng block of {length} bytes")
         body = data[position + 8 : position + length - 4]
         if kind == _INTERFACE:
             interfaces.append(_interface(order, body))
-        elif kind in (_ENHANCED_PACKET, _OBSOLETE_PACKET):
-            records.append(_timed_packet(order, kind, body, interfaces))
-        elif kind == _SIMPLE_PACKET:
-            records.append(_simple_packet(order, body, interfaces[0], records[-1].time_ns if records else 0))
+        elif kind in _PACKETS:
+            number = _interface_number(order, kind, body)
+            if number < len(interfaces):
+                last_time_ns = records[-1].time_ns if records else 0
+                records.append(_packet(order, kind, body, interfaces[number], last_time_ns))
+            else:
+                lost["unknown_interface"] += 1
         position += length
-    return records, Counter()
+    return records, lost
 
 
 def _interface(order: str, body: bytes) -> _Interface:
@@ -117,26 +124,40 @@ def _interface(order: str, body: bytes) -> _Interface:
         if code == _OPTION_END:
             break
         if code == _OPTION_RESOLUTION:
-            units_per_second = 2 ** (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
+            units_per_second = _units_per_second(value[0])
         if code == _OPTION_OFFSET:
             offset_s = struct.unpack(order + "q", value)[0]
         position += 4 + (length + 3) // 4 * 4
     return _Interface(link_type, snap_length, units_per_second, offset_s)
 
 
-def _timed_packet(order: str, kind: int, body: bytes, interfaces: list[_Interface]) -> Record:
-    number_format = "I" if kind == _ENHANCED_PACKET else "H2x"
-    number, high, low, captured, original = struct.unpack_from(order + number_format + "IIII", body, 0)
-    interface = interfaces[number]
+def _units_per_second(resolution: int) -> int:
+    if resolution & 0x80:
+        return int(2 ** min(resolution & 0x7F, FINEST_BINARY))
+    return int(10 ** min(resolution, FINEST_DECIMAL))
+
+
+def _interface_number(order: str, kind: int, body: bytes) -> int:
+    if kind == _SIMPLE_PACKET:
+        return 0
+    return int(struct.unpack_from(order + ("I" if kind == _ENHANCED_PACKET else "H"), body, 0)[0])
+
+
+def _packet(order: str, kind: int, body: bytes, interface: _Interface, last_time_ns: int) -> Record:
+    if kind == _SIMPLE_PACKET:
+        return _simple_packet(order, body, interface, last_time_ns)
+    high, low, captured, original = struct.unpack_from(order + "IIII", body, 4)
     time_ns = _time_ns(high << 32 | low, interface)
     return Record(time_ns, interface.link_type, max(original, captured), body[20 : 20 + captured])
 
 
 def _time_ns(units: int, interface: _Interface) -> int:
     seconds, rest = divmod(units, interface.units_per_second)
-    seconds += interface.offset_s
     if seconds > GREATEST_SECOND:
         return GREATEST_SECOND * NANOSECONDS
+    seconds += interface.offset_s
+    if not 0 <= seconds < GREATEST_SECOND:
+        return min(max(seconds, 0), GREATEST_SECOND) * NANOSECONDS
     return seconds * NANOSECONDS + rest * NANOSECONDS // interface.units_per_second
 
 

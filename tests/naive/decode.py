@@ -19,6 +19,7 @@ TCP_FIELDS_END: Final = 16
 PROTOCOLS_WITH_PORTS: Final = frozenset({TCP, UDP, DCCP, SCTP, UDP_LITE})
 
 MAXIMUM_EXTENSION_HEADERS: Final = 16
+MAXIMUM_TUNNELS: Final = 8
 FRAGMENT_LIFETIME_NS: Final = 30 * NANOSECONDS
 
 _EXTENSION_HEADERS: Final = (0, 43, 60, 135, 139, 140)
@@ -133,7 +134,9 @@ def decode(record: Record, tunnels: Tunnels, fragments: FragmentCache) -> Packet
 
 
 def _innermost(packet: Packet, tunnel: _Tunnel | None, fragments: FragmentCache) -> Packet:
-    while tunnel is not None and tunnel.inner_type is not None:
+    for _ in range(MAXIMUM_TUNNELS):
+        if tunnel is None or tunnel.inner_type is None:
+            return packet
         try:
             start = _enter(tunnel)
             inner, next_tunnel = _decode_ip(start, packet.time_ns, fragments)
@@ -145,7 +148,7 @@ def _innermost(packet: Packet, tunnel: _Tunnel | None, fragments: FragmentCache)
 
 
 def _enter(tunnel: _Tunnel) -> IpStart:
-    view = tunnel.view.deeper()
+    view = replace(tunnel.view, layers=0)
     if tunnel.inner_type == ETHERNET:
         return ethernet(view, tunnel.inner_offset)
     if tunnel.inner_type == 0:
@@ -158,7 +161,7 @@ def _enter(tunnel: _Tunnel) -> IpStart:
 
 def _decode_ip(start: IpStart, time_ns: int, fragments: FragmentCache) -> tuple[Packet, _Tunnel | None]:
     view, offset = start.view, start.offset
-    view.need(offset, 1, "truncated_ip")
+    view.need(offset, 20 if start.version == 4 else 40, "truncated_ip")
     if view.data[offset] >> 4 != start.version:
         raise SkippedError("bad_ip_version")
     header = _ipv4(view, offset) if start.version == 4 else _ipv6(view, offset)
@@ -175,7 +178,6 @@ def _length_on_wire(view: View, offset: int, length: int, field_is_zero: bool) -
 
 def _ipv4(view: View, offset: int) -> _IpHeader:
     """IPv4 header (RFC 791) and, unless this is a later fragment, authentication headers behind it (RFC 4302)."""
-    view.need(offset, 20, "truncated_ip")
     header_length = (view.data[offset] & 0x0F) * 4
     if header_length < 20:
         raise SkippedError("bad_ip_header")
@@ -211,7 +213,6 @@ def _ipv4(view: View, offset: int) -> _IpHeader:
 
 def _ipv6(view: View, offset: int) -> _IpHeader:
     """IPv6 header and its extension headers (RFC 8200)."""
-    view.need(offset, 40, "truncated_ip")
     payload_length = view.number(offset + 4, 2)
     length = _length_on_wire(view, offset, 40 + payload_length, payload_length == 0)
     view = replace(view, end=min(view.end, offset + length), wire_end=offset + length)
@@ -278,7 +279,7 @@ def _fragment(packet: Packet, header: _IpHeader, fragments: FragmentCache) -> Pa
         )
         return packet
     first = fragments.first_fragments.get(key)
-    if first is None or packet.time_ns - first.time_ns >= FRAGMENT_LIFETIME_NS:
+    if first is None or abs(packet.time_ns - first.time_ns) >= FRAGMENT_LIFETIME_NS:
         return packet
     return replace(
         packet,

@@ -30,7 +30,7 @@ class SkippedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The bytes that may be read, where they would have ended on the wire, and the layers passed so far."""
+    """The bytes that may be read, where they would have ended on the wire, and the tags and labels passed so far."""
 
     data: bytes
     end: int
@@ -48,7 +48,7 @@ class View:
         return int.from_bytes(self.data[offset : offset + count], "big")
 
     def deeper(self) -> View:
-        """Return the view one layer further in; raises SkippedError beyond eight VLAN, MPLS and tunnel layers."""
+        """Return the view one layer further in; raises SkippedError beyond eight VLAN tags and MPLS labels."""
         if self.layers == MAXIMUM_LAYERS:
             raise SkippedError("too_many_headers")
         return replace(self, layers=self.layers + 1)
@@ -66,12 +66,12 @@ class IpStart:
 def find_ip(record: Record) -> IpStart:
     """Go through the link layers of a record; raises SkippedError when they do not lead to IP."""
     view = View(record.data, len(record.data), record.wire_length)
+    if not record.data:
+        raise SkippedError("empty")
     if record.link_type in _WIRELESS_LINK_TYPES:
         raise SkippedError("wireless_link_type")
     if record.link_type not in _LINK_TYPES:
         raise SkippedError("unsupported_link_type")
-    if not record.data:
-        raise SkippedError("empty")
     return _link(view, record.link_type)
 
 
@@ -159,7 +159,7 @@ def _ether_type(view: View, offset: int, ether_type: int) -> IpStart:
             if view.data[offset] >> 4 in (4, 6):
                 return raw_ip(view, offset)
             offset, ether_type = _mpls_ethernet(view, offset)
-        elif ether_type <= _GREATEST_802_3_LENGTH:
+        elif 0 < ether_type <= _GREATEST_802_3_LENGTH:
             offset, ether_type = _llc_snap(view, offset)
         else:
             raise SkippedError("not_ip")
@@ -198,4 +198,7 @@ def _llc_snap(view: View, offset: int) -> tuple[int, int]:
     if view.data[offset : offset + 3] != b"\xaa\xaa\x03":
         raise SkippedError("not_ip")
     view.need(offset, 8, "truncated_link")
-    return offset + 8, view.number(offset + 6, 2)
+    ether_type = view.number(offset + 6, 2)
+    if ether_type <= _GREATEST_802_3_LENGTH:
+        raise SkippedError("not_ip")
+    return offset + 8, ether_type

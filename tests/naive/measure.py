@@ -13,7 +13,7 @@ import numpy as np
 from netsift.flows.schema import COLUMNS, FLAGS, Kind, Validity
 
 from .containers import NANOSECONDS
-from .decode import ICMP, ICMPV6, TCP, UDP, Packet
+from .decode import TCP, UDP, Packet
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -143,7 +143,7 @@ def _existing(values: dict[str, object], sides: dict[str, list[Packet]]) -> dict
         Validity.PORTS: first.has_ports,
         Validity.VLAN: first.vlan_id is not None,
         Validity.TUNNEL_ID: first.tunnel_id is not None,
-        Validity.ICMP: first.protocol in (ICMP, ICMPV6),
+        Validity.ICMP: first.icmp_type is not None,
         Validity.FORWARD: len(sides["_fwd"]) > 0,
         Validity.BACKWARD: len(sides["_bwd"]) > 0,
         Validity.GAPS: len(sides[""]) > 1,
@@ -321,10 +321,9 @@ def _bulks(flow: Flow, settings: Settings) -> dict[bool, list[list[Packet]]]:
         same_side = bool(runs) and flow.is_forward(runs[-1][0]) == flow.is_forward(packet)
         if same_side and packet.time_ns - last_ns <= settings.bulk_gap_ns:
             runs[-1].append(packet)
-            last_ns = max(last_ns, packet.time_ns)
         else:
             runs.append([packet])
-            last_ns = packet.time_ns
+        last_ns = packet.time_ns
     bulks: dict[bool, list[list[Packet]]] = {True: [], False: []}
     for run in runs:
         if len(run) >= settings.bulk_packets:
@@ -332,13 +331,9 @@ def _bulks(flow: Flow, settings: Settings) -> dict[bool, list[list[Packet]]]:
     return bulks
 
 
-def _greatest_time_ns(packets: list[Packet]) -> int:
-    return max(packet.time_ns for packet in packets)
-
-
 def _bulk_columns(side: str, bulks: list[list[Packet]]) -> dict[str, object]:
     payload_bytes = sum(packet.payload_length for bulk in bulks for packet in bulk)
-    duration_ns = sum(_greatest_time_ns(bulk) - bulk[0].time_ns for bulk in bulks)
+    duration_ns = sum(bulk[-1].time_ns - bulk[0].time_ns for bulk in bulks)
     return {
         f"bulks{side}": len(bulks),
         f"bulk{side}_bytes_mean": _ratio(payload_bytes, len(bulks)),
@@ -390,7 +385,7 @@ def _sequence_tracking(packets: list[Packet]) -> tuple[int, int]:
             hole = _shrunk(hole, start, end)
         elif distance < 0 and not is_keep_alive:
             retransmissions += 1
-        if _signed(end - following) > 0:
+        if distance >= 0 or _signed(end - following) > 0:
             following = end
     return retransmissions, out_of_order
 

@@ -39,13 +39,14 @@ def _key(packet: Packet) -> Key:
     return endpoints, packet.protocol, packet.ip_version, vlan_id, packet.tunnel_id or 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     """A flow in the table, with what decides its end."""
 
     key: Key
     flow: Flow
     last_elapsed: int
+    slot: int = -1
     fin_directions: set[bool] = field(default_factory=set)
     closed_elapsed: int | None = None
     closing_reason: str = ""
@@ -113,8 +114,10 @@ class _Table:
         return deadline // NANOSECONDS + 1
 
     def _append(self, entry: _Entry) -> None:
-        slot = min(self._deadline_slot(entry), self.second + SLOTS - 1)
-        self.slots.setdefault(slot, []).append(entry)
+        if entry in self.slots.get(entry.slot, []):
+            self.slots[entry.slot].remove(entry)
+        entry.slot = min(self._deadline_slot(entry), self.second + SLOTS - 1)
+        self.slots.setdefault(entry.slot, []).append(entry)
 
     def _reason_to_end(self, entry: _Entry, packet: Packet) -> str:
         """Why this packet ends the flow found under its key; empty when it joins."""

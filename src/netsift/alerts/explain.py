@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from netsift.alerts.schema import Evidence
 from netsift.detectors.base import Detector
+from netsift.flows.schema import BY_NAME as COLUMN_BY_NAME
+from netsift.flows.schema import Validity
 from netsift.models.features import BY_NAME, Feature, FeatureMatrix
 from netsift.models.manifest import REFERENCE_PROBABILITIES, FeatureReference, Reference
 
 MOST_COLUMNS: Final = 5
 """Columns named per finding."""
+
+_ABSENCES: Final[dict[Validity, str]] = {
+    Validity.ICMP: "not ICMP",
+    Validity.FORWARD: "no forward packet",
+    Validity.BACKWARD: "no answer",
+    Validity.GAPS: "a single packet",
+    Validity.GAPS_FWD: "a single forward packet",
+    Validity.GAPS_BWD: "not two backward packets",
+    Validity.DURATION: "no duration",
+    Validity.IDLE: "never idle",
+    Validity.WINDOW_FWD: "no forward TCP header",
+    Validity.WINDOW_BWD: "no TCP answer",
+    Validity.PAYLOAD_KIND_FWD: "no forward payload",
+    Validity.PAYLOAD_KIND_BWD: "no payload in answer",
+    Validity.BULK_FWD: "no forward bulk",
+    Validity.BULK_BWD: "no backward bulk",
+    Validity.BULK_RATE_FWD: "no forward bulk that lasts",
+    Validity.BULK_RATE_BWD: "no backward bulk that lasts",
+}
+"""What it says about a flow that its columns of this validity are absent."""
 
 _LOW: Final = REFERENCE_PROBABILITIES.index(0.05)
 _HIGH: Final = REFERENCE_PROBABILITIES.index(0.95)
@@ -24,43 +48,59 @@ _COUNT_STEPS: Final = ((1e12, " T"), (1e9, " G"), (1e6, " M"))
 def explain(detector: Detector, reference: Reference, matrix: FeatureMatrix) -> list[tuple[Evidence, ...]]:
     """Return for each row (rows, features) the columns that raised its score most, the strongest first.
 
+    Columns that are absent for the same reason are one piece of evidence, whose contribution is that of all of them.
     Columns that lowered the score or left it alone are not named.
     """
-    parts = detector.contributions(matrix)
     names = detector.feature_names
     explained = []
-    for row, contribution in zip(matrix, parts, strict=True):
-        strongest = np.argsort(-contribution, kind="stable")[:MOST_COLUMNS]
+    for row, contribution in zip(matrix, detector.contributions(matrix), strict=True):
+        strongest = _merged(names, row, contribution)[:MOST_COLUMNS]
         explained.append(
             tuple(
-                evidence(
-                    BY_NAME[names[column]], float(row[column]), reference.features[names[column]], contribution[column]
-                )
-                for column in strongest.tolist()
-                if contribution[column] > 0
+                evidence(BY_NAME[names[column]], float(row[column]), reference.features[names[column]], added)
+                for column, added in strongest
             )
         )
     return explained
 
 
+def _merged(
+    names: Sequence[str], row: npt.NDArray[np.float32], contribution: npt.NDArray[np.float64]
+) -> list[tuple[int, float]]:
+    """Return (column, contribution) of what raised the score; of columns absent for one reason the strongest stays."""
+    total: dict[str, float] = {}
+    column_of: dict[str, int] = {}
+    for column in np.argsort(-contribution, kind="stable").tolist():
+        name = names[column]
+        reason = _ABSENCES.get(_validity(name), name) if row[column] < 0 else name
+        column_of.setdefault(reason, column)
+        total[reason] = total.get(reason, 0.0) + float(contribution[column])
+    raising = [(column_of[reason], added) for reason, added in total.items() if added > 0]
+    return sorted(raising, key=lambda entry: -entry[1])
+
+
+def _validity(name: str) -> Validity:
+    column = COLUMN_BY_NAME.get(name)
+    return column.validity if column else Validity.ALWAYS
+
+
 def evidence(feature: Feature, value: float, usual: FeatureReference, contribution: float) -> Evidence:
     """Return one column's evidence; ``value`` as it stands in the feature matrix, below zero for none."""
+    common: tuple[float, ...] | tuple[str, ...] = _common_words(usual) if feature.categories else _usual_range(usual)
     shown: float | str | None = None
-    common: tuple[float, ...] | tuple[str, ...]
-    if feature.categories:
-        shown = feature.categories[int(value)] if value >= 0 else None
-        common = _common_words(usual)
+    if value < 0:
+        reason = _ABSENCES.get(_validity(feature.name), "absent")
+        direction, words = "absent", f"{reason} ({usual.present:.0%} of benign flows have {feature.name})"
+    elif feature.categories:
+        shown = feature.categories[int(value)]
         direction = "within" if shown in common else "unusual"
-        text, usual_text = str(shown), ", ".join(common)
+        words = f"{feature.name} {shown} (usual {', '.join(map(str, common)) or 'none'})"
     else:
-        shown = value if value >= 0 else None
-        common = _usual_range(usual)
-        direction = _direction(value, common)
-        text, usual_text = format_value(value, feature.unit), _range_text(common, feature.unit)
-    if shown is None:
-        text, direction = "absent", "absent"
-    words = f"{feature.name} {text} (usual {usual_text})" if usual_text else f"{feature.name} {text} (usually absent)"
-    return Evidence(feature.name, feature.unit, shown, common, direction, float(contribution), words)
+        shown = value
+        numbers = _usual_range(usual)
+        direction = _direction(value, numbers)
+        words = f"{feature.name} {format_value(value, feature.unit)} (usual {_range_text(numbers, feature.unit)})"
+    return Evidence(feature.name, feature.unit, shown, common, direction, contribution, words)
 
 
 def _usual_range(usual: FeatureReference) -> tuple[float, ...]:
@@ -84,7 +124,7 @@ def _direction(value: float, usual: tuple[float, ...]) -> str:
 
 def _range_text(usual: tuple[float, ...], unit: str) -> str:
     if not usual:
-        return ""
+        return "none"
     low, high = (format_value(value, unit) for value in usual)
     return low if low == high else f"{low} to {high}"
 

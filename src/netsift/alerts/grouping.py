@@ -1,7 +1,9 @@
-"""From flagged flows to groups: a scan of five thousand flows is one row.
+"""From flagged flows to groups: a scan of five thousand flows is one row, and so is a flood from a thousand sources.
 
 Flows belong together when they have the same source host and the same likeliest attack, and no gap longer than
-``gap_ns`` lies between them. The result does not depend on the order in which the flows arrive.
+``gap_ns`` lies between them. Groups of one kind of attack that each have only one target, and the same one, become one
+group when there are at least :data:`MANY_SOURCES` of them close in time. The result does not depend on the order in
+which the flows arrive, as long as there is room for all groups.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ Item = TypeVar("Item", str, int)
 
 DEFAULT_GAP_NS: Final = 600 * 1_000_000_000
 DEFAULT_MAX_GROUPS: Final = 20_000
-DEFAULT_MAX_TARGETS: Final = 1_000_000
+MANY_SOURCES: Final = 8
+"""From so many sources on, an attack on one target is one finding and not one per source."""
+
+DEFAULT_MAX_MEMBERS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class FlaggedFlows:
 class Group:
     """Flows that belong together; ``features`` is the row of the flow with the highest score."""
 
-    source: str
+    sources: set[str]
     attack: int
     start_ns: int
     end_ns: int
@@ -59,35 +64,36 @@ class Group:
     truncated: bool = False
 
 
+_Key = tuple[str, int, str]
+"""Source, attack and target; the target is empty for a group of one source, the source for a group of one target."""
+
+
 class FindingGroups:
     """Collects flagged flows into groups in bounded memory.
 
-    At most ``max_groups`` groups are kept, and ``max_targets`` targets and ports over all groups. ``overflow_flows``
-    counts the flows that found no room for a new group; a group whose targets were cut says so.
+    At most ``max_groups`` groups are kept, and ``max_members`` sources, targets and ports over all groups.
+    ``overflow_flows`` counts the flows that found no room for a new group; a group whose members were cut says so.
     """
 
     def __init__(
         self,
         gap_ns: int = DEFAULT_GAP_NS,
         max_groups: int = DEFAULT_MAX_GROUPS,
-        max_targets: int = DEFAULT_MAX_TARGETS,
+        max_members: int = DEFAULT_MAX_MEMBERS,
     ) -> None:
         """Start empty."""
         self._gap_ns = gap_ns
         self._max_groups = max_groups
-        self._free_targets = max_targets
-        self._groups: dict[tuple[str, int], list[Group]] = {}
+        self._free_members = max_members
+        self._groups: dict[_Key, list[Group]] = {}
         self._count = 0
         self.overflow_flows = 0
 
-    def __len__(self) -> int:
-        """Return the number of groups."""
-        return self._count
-
-    def __iter__(self) -> Iterator[Group]:
-        """Iterate over the groups, the most telling first: see :func:`rank`."""
+    def ranked(self) -> list[Group]:
+        """Return the groups, the most telling first: see :func:`rank`."""
+        self._join_sources()
         groups = (group for of_key in self._groups.values() for group in of_key)
-        return iter(sorted(groups, key=lambda group: (-rank(group), group.start_ns, group.source, group.attack)))
+        return sorted(groups, key=lambda group: (-rank(group), group.start_ns, min(group.sources), group.attack))
 
     def add(self, flows: FlaggedFlows) -> None:
         """Put flagged flows into their groups."""
@@ -96,53 +102,107 @@ class FindingGroups:
             rows_of_key.setdefault(key, []).append(row)
         for (source, attack), rows in rows_of_key.items():
             for run in _runs(flows, np.array(rows), self._gap_ns):
-                self._merge(self._group_of(flows, run, source, attack))
+                self._place(_group_of(flows, run, source, attack), source)
 
-    def _group_of(self, flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, attack: int) -> Group:
-        best = max(rows.tolist(), key=lambda row: (flows.score[row], -flows.start_ns[row]))
-        return Group(
-            source,
-            attack,
-            int(flows.start_ns[rows].min()),
-            int(flows.end_ns[rows].max()),
-            len(rows),
-            int(flows.packets[rows].sum()),
-            float(flows.score[best]),
-            int(flows.start_ns[best]),
-            flows.matrix[best].copy(),
-            {flows.target[row] for row in rows.tolist()},
-            {port for port in flows.port[rows].tolist() if port >= 0},
-        )
-
-    def _merge(self, group: Group) -> None:
-        of_key = self._groups.get((group.source, group.attack), [])
-        near = [other for other in of_key if self._is_near(group, other)]
-        if not near and self._count >= self._max_groups:
-            self.overflow_flows += group.flows
+    def _place(self, group: Group, source: str) -> None:
+        """Put a new group of one source where it belongs: with its target's, with its source's, or by itself."""
+        by_target = ("", group.attack, _only_target(group))
+        if by_target in self._groups and self._near(group, by_target):
+            self._merge(group, by_target)
             return
+        by_source = (source, group.attack, "")
+        if self._count >= self._max_groups and not self._near(group, by_source):
+            self._join_sources()
+            if self._count >= self._max_groups:
+                self.overflow_flows += group.flows
+                return
+        self._merge(group, by_source)
+
+    def _near(self, group: Group, key: _Key) -> list[Group]:
+        gap_ns = self._gap_ns
+        return [
+            other
+            for other in self._groups.get(key, ())
+            if group.start_ns - other.end_ns <= gap_ns and other.start_ns - group.end_ns <= gap_ns
+        ]
+
+    def _merge(self, group: Group, key: _Key) -> None:
+        near = self._near(group, key)
         self._trim(group, near)
         for other in near:
             group = _joined(group, other)
-        far = [other for other in of_key if not any(other is one for one in near)]
-        self._groups[group.source, group.attack] = [*far, group]
+        far = [other for other in self._groups.get(key, ()) if not any(other is one for one in near)]
+        self._groups[key] = [*far, group]
         self._count += 1 - len(near)
 
-    def _is_near(self, first: Group, second: Group) -> bool:
-        return first.start_ns - second.end_ns <= self._gap_ns and second.start_ns - first.end_ns <= self._gap_ns
+    def _trim(self, group: Group, near: Sequence[Group]) -> None:
+        """Keep only as many members that are new as there is room for."""
+        for name in ("sources", "targets", "ports"):
+            known = set().union(*(getattr(other, name) for other in near))
+            new = sorted(getattr(group, name) - known)
+            group.truncated |= len(new) > self._free_members
+            kept = new[: self._free_members]
+            self._free_members -= len(kept)
+            setattr(group, name, set(kept))
 
-    def _trim(self, group: Group, near: list[Group]) -> None:
-        """Keep only as many new targets and ports as there is room for."""
-        known_targets = set[str]().union(*(other.targets for other in near))
-        known_ports = set[int]().union(*(other.ports for other in near))
-        new_targets, new_ports = sorted(group.targets - known_targets), sorted(group.ports - known_ports)
-        wanted = len(new_targets) + len(new_ports)
-        if wanted > self._free_targets:
-            group.truncated = True
-            new_targets = new_targets[: self._free_targets]
-            new_ports = new_ports[: self._free_targets - len(new_targets)]
-        self._free_targets -= len(new_targets) + len(new_ports)
-        group.targets = set(new_targets)
-        group.ports = set(new_ports)
+    def _join_sources(self) -> None:
+        """Join groups of many sources and the same one target into one group each."""
+        of_target: dict[_Key, list[tuple[_Key, Group]]] = {}
+        for key, groups in self._groups.items():
+            for group in groups:
+                if key[2] or (target := _only_target(group)):
+                    of_target.setdefault(("", group.attack, key[2] or target), []).append((key, group))
+        for by_target, members in of_target.items():
+            for run in self._runs_of_groups(members):
+                if len(run) > 1 and len({source for _, group in run for source in group.sources}) >= MANY_SOURCES:
+                    self._move(run, by_target)
+
+    def _runs_of_groups(self, members: list[tuple[_Key, Group]]) -> Iterator[list[tuple[_Key, Group]]]:
+        ordered = sorted(members, key=lambda member: member[1].start_ns)
+        run: list[tuple[_Key, Group]] = []
+        latest_ns = 0
+        for member in ordered:
+            if run and member[1].start_ns - latest_ns > self._gap_ns:
+                yield run
+                run = []
+            latest_ns = max(latest_ns, member[1].end_ns) if run else member[1].end_ns
+            run.append(member)
+        yield run
+
+    def _move(self, run: list[tuple[_Key, Group]], by_target: _Key) -> None:
+        joined = run[0][1]
+        for _, group in run[1:]:
+            joined = _joined(joined, group)
+        for key, group in run:
+            kept = [other for other in self._groups[key] if other is not group]
+            if kept:
+                self._groups[key] = kept
+            else:
+                del self._groups[key]
+        self._groups[by_target] = [*self._groups.get(by_target, ()), joined]
+        self._count -= len(run) - 1
+
+
+def _only_target(group: Group) -> str:
+    """Return the target of a group that has only one, and an empty text otherwise."""
+    return next(iter(group.targets)) if len(group.targets) == 1 and not group.truncated else ""
+
+
+def _group_of(flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, attack: int) -> Group:
+    best = max(rows.tolist(), key=lambda row: (flows.score[row], -flows.start_ns[row]))
+    return Group(
+        {source},
+        attack,
+        int(flows.start_ns[rows].min()),
+        int(flows.end_ns[rows].max()),
+        len(rows),
+        int(flows.packets[rows].sum()),
+        float(flows.score[best]),
+        int(flows.start_ns[best]),
+        flows.matrix[best].copy(),
+        {flows.target[row] for row in rows.tolist()},
+        {port for port in flows.port[rows].tolist() if port >= 0},
+    )
 
 
 def rank(group: Group) -> float:
@@ -162,7 +222,7 @@ def _runs(flows: FlaggedFlows, rows: npt.NDArray[np.int64], gap_ns: int) -> Iter
 def _joined(first: Group, second: Group) -> Group:
     better = max(first, second, key=lambda group: (group.score, -group.score_start_ns))
     return Group(
-        first.source,
+        _united(first.sources, second.sources),
         first.attack,
         min(first.start_ns, second.start_ns),
         max(first.end_ns, second.end_ns),

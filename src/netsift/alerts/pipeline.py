@@ -61,7 +61,7 @@ def find(
         flagged += len(rows)
         if len(rows):
             collected.add(_flagged(batch.take(pa.array(rows)), scores, rows))
-    ranked = list(collected)
+    ranked = collected.ranked()
     matrix = np.stack([group.features for group in ranked]) if ranked else None
     reasons = explain(detector, reference, matrix) if matrix is not None else []
     findings = tuple(_finding(group, detector, why) for group, why in zip(ranked, reasons, strict=True))
@@ -103,13 +103,13 @@ def _finding(group: Group, detector: Detector, evidence: tuple[Evidence, ...]) -
     return Finding(
         start_ns=group.start_ns,
         end_ns=group.end_ns,
-        source=group.source,
+        sources=tuple(sorted(group.sources)),
         attack=detector.attacks[group.attack],
         score=group.score,
         flows=group.flows,
         packets=group.packets,
         targets=tuple(sorted(group.targets)),
         ports=tuple(sorted(group.ports)),
-        targets_truncated=group.truncated,
+        truncated=group.truncated,
         evidence=evidence,
     )

@@ -28,22 +28,22 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Flows of one source host and one kind of attack that lie close in time.
+    """Flows of one kind of attack that lie close in time and come from one source, or from many to one target.
 
-    ``score`` is the greatest of the flows' scores, and ``evidence`` explains that flow. ``targets`` and ``ports`` hold
-    those that were kept, in order; the counts are lower bounds where ``targets_truncated`` is set.
+    ``score`` is the greatest of the flows' scores, and ``evidence`` explains that flow. ``sources``, ``targets`` and
+    ``ports`` are in order; there were more of them where ``truncated`` is set.
     """
 
     start_ns: int
     end_ns: int
-    source: str
+    sources: tuple[str, ...]
     attack: str
     score: float
     flows: int
     packets: int
     targets: tuple[str, ...]
     ports: tuple[int, ...]
-    targets_truncated: bool
+    truncated: bool
     evidence: tuple[Evidence, ...]
 
     def as_json(self) -> dict[str, Any]:

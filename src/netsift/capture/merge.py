@@ -1,6 +1,7 @@
 """Several captures as one stream of packets ordered by time.
 
-A capture keeps its own order; between captures the one whose next packet is earlier goes first. Files that do not
+A capture keeps its own order; between captures the one whose next packet is earlier goes first, and of equal ones the
+capture that begins earlier or was given first. Files that do not
 overlap are read one after another, so a folder of a thousand rotated files holds one file open at a time.
 """
 
@@ -32,9 +33,9 @@ class _Stream:
             self.times_ns = np.maximum(np.maximum.accumulate(self.packets["time_ns"]), self.latest_ns)
             self.latest_ns = int(self.times_ns[-1])
 
-    def take(self, horizon_ns: int) -> tuple[Array, Array]:
-        """Return and drop the packets up to the horizon, with their monotone times."""
-        count = int(np.searchsorted(self.times_ns, horizon_ns, side="right"))
+    def take(self, horizon_ns: int, *, inclusive: bool) -> tuple[Array, Array]:
+        """Return and drop the packets up to the horizon, or before it, with their monotone times."""
+        count = int(np.searchsorted(self.times_ns, horizon_ns, side="right" if inclusive else "left"))
         taken = self.packets[:count], self.times_ns[:count]
         self.packets, self.times_ns = self.packets[count:], self.times_ns[count:]
         return taken
@@ -56,10 +57,13 @@ def merge_captures(captures: list[tuple[int, Callable[[], Iterator[Array]]]]) ->
                 reach_ns = min(int(stream.times_ns[-1]) for stream in active)
         if not active:
             continue
-        horizon_ns = min(int(stream.times_ns[-1]) for stream in active)
-        if waiting and len(active) < MOST_OPEN:
-            horizon_ns = min(horizon_ns, max(waiting[0][0], int(min(stream.times_ns[0] for stream in active))))
-        yield from _in_order([stream.take(horizon_ns) for stream in active])
+        lasts_ns = [int(stream.times_ns[-1]) for stream in active]
+        horizon_ns = min(lasts_ns)
+        # The first capture that reaches the horizon may go on at that very time; those behind it have to wait.
+        turn = lasts_ns.index(horizon_ns)
+        yield from _in_order(
+            [stream.take(horizon_ns, inclusive=number <= turn) for number, stream in enumerate(active)]
+        )
         for stream in active:
             if not len(stream.packets):
                 stream.advance()

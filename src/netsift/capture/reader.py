@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Final
 
@@ -57,17 +57,22 @@ _OTHER_FORMATS: Final = {
 class PacketDecoding:
     """How records become packets.
 
-    ``inner`` meters the innermost packet of a tunnel in place of the outer one; ``key`` (uint64, shape (2,)) keys the hashes.
+    ``inner`` meters the innermost packet of a tunnel in place of the outer one; ``key`` (uint64, shape (2,)) keys the
+    hashes.
+    ``fragments`` (FRAGMENT_ENTRY) is shared by the captures of one run, since a datagram may go on in the next file.
     """
 
     key: Array
     inner: bool = False
+    fragments: Array = field(default_factory=lambda: np.zeros(_FRAGMENT_ENTRIES, FRAGMENT_ENTRY))
 
 
 class CaptureReader:
     """Reads one capture as a stream of decoded packets, in memory that does not depend on its size."""
 
-    def __init__(self, source: OpenedInput, decoding: PacketDecoding, counters: CaptureCounters, buffers: int = 1) -> None:
+    def __init__(
+        self, source: OpenedInput, decoding: PacketDecoding, counters: CaptureCounters, buffers: int = 1
+    ) -> None:
         """Read the format from the first bytes. Raises InputError when it is no capture.
 
         ``buffers`` is how many of the yielded arrays stay valid at a time.
@@ -76,19 +81,18 @@ class CaptureReader:
         self._decoding = decoding
         self._counters = counters
         self._buffer = np.empty(_BUFFER, np.uint8)
-        self._view = memoryview(self._buffer)
+        self._view = memoryview(self._buffer.data)
         self._end = 0
         self._final = False
         self._records = np.empty(PACKETS_PER_BATCH, RECORD)
         self._packets = cycle([np.empty(PACKETS_PER_BATCH, PACKET) for _ in range(buffers)])
         self._scratch = np.zeros(1, PACKET)
-        self._fragments = np.zeros(_FRAGMENT_ENTRIES, FRAGMENT_ENTRY)
         self._scanner = np.zeros(1, SCANNER)
         self._interfaces = np.zeros(_MOST_INTERFACES, INTERFACE)
         self._reasons = np.zeros(len(SKIP_REASONS), np.int64)
         self._is_pcapng = self._identify()
 
-    def batches(self) -> Iterator[Array]:
+    def batches(self) -> Generator[Array, None, None]:
         """Yield arrays of PACKET in the order of the file; each is overwritten ``buffers`` batches later."""
         try:
             yield from self._scan()
@@ -96,6 +100,7 @@ class CaptureReader:
             self._account()
 
     def _scan(self) -> Iterator[Array]:
+        packets = next(self._packets)
         while True:
             if self._is_pcapng:
                 status, count = containers.scan_pcapng(
@@ -103,13 +108,13 @@ class CaptureReader:
                 )
             else:
                 status, count = containers.scan_pcap(self._buffer, self._end, self._final, self._records, self._scanner)
-            packets = next(self._packets)
             decoded = decode_records(
                 self._buffer, self._records, count, self._decoding.inner, packets, self._scratch, self._reasons,
-                self._fragments, self._decoding.key,
+                self._decoding.fragments, self._decoding.key,
             )  # fmt: skip
             if decoded:
                 yield packets[:decoded]
+                packets = next(self._packets)
             if status == NEED_INPUT:
                 if self._final:
                     return
@@ -127,7 +132,7 @@ class CaptureReader:
 
     def _identify(self) -> bool:
         while self._end < _PCAP_HEADER_LENGTH and not self._final:
-            count = self.source.readinto(self._view[self._end : _READ])
+            count = self.source.readinto(self._view[self._end : self._end + _READ])
             self._end += count
             self._final = count == 0
         head = bytes(self._buffer[: min(self._end, _PCAP_HEADER_LENGTH)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from netsift.errors import ExitStatus, OutputError
+from netsift.cli.progress import announce_compilation, report_statistics, with_progress
+from netsift.files import whole_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,19 +49,25 @@ def detect(
     """
     from netsift.alerts.pipeline import find
     from netsift.detectors.forest import ForestDetector
+    from netsift.kernels.jit import mark_compiled
     from netsift.models.bundle import load_bundle
     from netsift.sources.flows import read_flows
+    from netsift.sources.statistics import ReadStatistics
 
     bundle = load_bundle(model or default_model())
     threshold = bundle.threshold(false_positive_rate)
-    found = find(read_flows(inputs), ForestDetector(bundle), bundle.reference, threshold)
+    statistics = ReadStatistics()
+    announce_compilation()
+    batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
+    found = find(batches, ForestDetector(bundle), bundle.reference, threshold)
+    mark_compiled()
+    report_statistics(statistics, None, quiet=True)
     _say_counts(found, bundle, threshold, false_positive_rate)
     if output is not None:
         _write(found.findings, output)
     if output != _STANDARD_STREAM:
         _print_table(found.findings, limit)
-    if not found.flows:
-        raise typer.Exit(ExitStatus.NOTHING_READ)
+    raise typer.Exit(statistics.exit_status())
 
 
 def default_model() -> Path:
@@ -92,19 +98,8 @@ def _write(findings: Sequence[Finding], output: Path) -> None:
         for line in lines:
             typer.echo(line, nl=False)
         return
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=output.parent, prefix=f".{output.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            temporary = Path(file.name)
-            file.writelines(lines)
-        temporary.chmod(0o644)
-        temporary.replace(output)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"{output}: the findings cannot be written: {error.strerror or error}") from error
+    with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def _print_table(findings: Sequence[Finding], limit: int) -> None:
@@ -167,7 +162,8 @@ def _who(finding: Finding) -> str:
         target += f" port {finding.ports[0]}"
     elif finding.ports:
         target += f", {len(finding.ports):,} ports"
-    return f"{finding.source} → {target}" + (" or more" if finding.targets_truncated else "")
+    source = finding.sources[0] if len(finding.sources) == 1 else f"{len(finding.sources):,} hosts"
+    return f"{source} → {target}" + (" or more" if finding.truncated else "")
 
 
 def _why(finding: Finding) -> str:

@@ -33,7 +33,7 @@ def main() -> None:
     except NetsiftError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:
-        # The reader of our output went away (`netsift flows x | head`): not an error, and nothing more can be said there.
+        # The reader of our output went away (`netsift flows x | head`): not an error, and there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitStatus.OK)
     except OSError as error:

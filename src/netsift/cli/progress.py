@@ -19,8 +19,9 @@ Item = TypeVar("Item")
 
 def announce_compilation() -> None:
     """Say that the first run compiles, because it is the one that takes long."""
-    from netsift.kernels.jit import is_compiled
+    from netsift.kernels.jit import forgo_linear_algebra, is_compiled
 
+    forgo_linear_algebra()
     if not is_compiled():
         typer.echo("netsift: first run: compiling, this takes a quarter of a minute once", err=True)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netsift.cli.progress import announce_compilation
 from netsift.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ def train(
     trees: Annotated[int, typer.Option(min=1, max=2000, help="Trees of the forest.")] = 100,
     depth: Annotated[int, typer.Option(min=1, max=40, help="Greatest depth of a tree.")] = 14,
     max_rows: Annotated[int, typer.Option(min=100, help="Flows kept for training; a random sample of more.")] = 500_000,
+    max_rows_per_file: Annotated[
+        int, typer.Option(min=1, help="Flows kept of one file, so that no single flood fills the sample.")
+    ] = 500_000,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")] = 0,
     plots: Annotated[
         Path | None,
@@ -52,12 +56,12 @@ def train(
 ) -> None:
     """Train a random forest on labelled flows, evaluate it honestly, and write it as one model file.
 
-    Each [b]benign[/b] or [b]attack[/b] input is one group: with two or more inputs the model is also tested on inputs
-    that it did not learn from, and the worse of the figures is the one to quote.
+    With two or more files the model is also tested on files that it did not learn from, and the worse of the figures
+    is the one to quote.
     """
     from netsift.evaluation.training import train as train_model
     from netsift.models.bundle import save_bundle
-    from netsift.models.dataset import read_dataset
+    from netsift.models.dataset import Sampling, read_dataset
     from netsift.models.features import FEATURES
     from netsift.models.forest import ForestSettings
     from netsift.models.labelled import LabelledInput
@@ -68,8 +72,10 @@ def train(
     if not inputs:
         raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
+    announce_compilation()
     with _progress() as progress:
-        dataset = read_dataset(inputs, [feature.name for feature in FEATURES], max_rows, seed, progress)
+        sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
+        dataset = read_dataset(inputs, [feature.name for feature in FEATURES], sampling, progress)
         _say_what_was_read(dataset)
         trained = train_model(dataset, settings, folds, progress)
     save_bundle(trained.bundle, output)
@@ -97,11 +103,13 @@ def _say_what_was_read(dataset: Dataset) -> None:
 
     rows = len(dataset.classes)
     typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
+    for problem in dataset.problems:
+        typer.echo(f"netsift: {problem}", err=True)
     if dataset.unlabelled:
         typer.echo(f"{dataset.unlabelled:,} flows have no label and were left out", err=True)
     if dataset.sampled_out:
         typer.echo(
-            f"{dataset.sampled_out:,} flows were left out by a random sample, because --max-rows keeps {rows:,}",
+            f"{dataset.sampled_out:,} flows were left out at random, because of --max-rows or --max-rows-per-file",
             err=True,
         )
 

@@ -100,8 +100,11 @@ def attack_scores(probabilities: Values) -> Values:
 
 
 def worst(results: Sequence[ProtocolResult]) -> ProtocolResult:
-    """Return the result that flatters least: lowest recall at 1 % false positives, then lowest ROC AUC."""
-    return min(results, key=lambda result: (recall_at(result, HEADLINE_RATE), result.roc_auc))
+    """Return the result that flatters least: lowest recall at 1 % false positives, then lowest ROC AUC.
+
+    Among equals it is the last: protocols are listed from the most flattering to the most honest.
+    """
+    return min(reversed(results), key=lambda result: (recall_at(result, HEADLINE_RATE), result.roc_auc))
 
 
 def recall_at(result: ProtocolResult, rate: float) -> float:

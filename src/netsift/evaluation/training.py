@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ from netsift.models.manifest import (
     Threshold,
 )
 from netsift.models.reference import benign_reference
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many of its steps are done, and of how many."""
@@ -72,14 +75,23 @@ def train(dataset: Dataset, settings: ForestSettings, folds: int, progress: Prog
     """
     splits, not_asked = _splits(dataset, folds, settings.seed)
     probabilities: dict[str, Values] = {}
+    first_forest: dict[str, RandomForestClassifier] = {}
     for protocol, fold in splits.items():
-        probabilities[protocol] = _out_of_fold(dataset, fold, settings, _named(progress, f"evaluating: {protocol}"))
+        progress_of = _named(progress, f"evaluating: {protocol}")
+        probabilities[protocol], first_forest[protocol] = _out_of_fold(dataset, fold, settings, progress_of)
     results = [
         protocol_result(protocol, MEANINGS[protocol], dataset.names, dataset.classes, scores)
         for protocol, scores in probabilities.items()
     ]
     progress("measuring importance", 0, 1)
-    importance = _importance(dataset, splits[RANDOM_SPLIT], settings)
+    tested = splits[RANDOM_SPLIT] == 0
+    importance = feature_importance(
+        first_forest[RANDOM_SPLIT],
+        dataset.matrix[tested],
+        dataset.classes[tested],
+        dataset.feature_names,
+        settings.seed,
+    )
     progress("fitting the final forest", 0, 1)
     forest = fit_forest(dataset.matrix, dataset.classes, settings)
     graph = export_forest(forest, len(dataset.feature_names))
@@ -113,8 +125,9 @@ def _splits(dataset: Dataset, folds: int, seed: int) -> tuple[dict[str, Folds], 
 
 def _out_of_fold(
     dataset: Dataset, fold: Folds, settings: ForestSettings, progress: Callable[[int, int], None]
-) -> Values:
-    """Return (rows, classes) probabilities by forests that did not learn from the row."""
+) -> tuple[Values, RandomForestClassifier]:
+    """Return (rows, classes) probabilities by forests that did not learn from the row, and the forest of fold 0."""
+    forests: list[RandomForestClassifier] = []
     probabilities = np.zeros((len(dataset.classes), len(dataset.names)))
     numbers = np.unique(fold).tolist()
     for done, number in enumerate(numbers):
@@ -122,16 +135,8 @@ def _out_of_fold(
         tested = fold == number
         forest = fit_forest(dataset.matrix[~tested], dataset.classes[~tested], settings)
         probabilities[tested] = class_probabilities(forest, dataset.matrix[tested], len(dataset.names))
-    return probabilities
-
-
-def _importance(dataset: Dataset, fold: Folds, settings: ForestSettings) -> list[Importance]:
-    """Return the importance of the features in a forest that did not learn from the first fold, measured there."""
-    tested = fold == 0
-    forest = fit_forest(dataset.matrix[~tested], dataset.classes[~tested], settings)
-    return feature_importance(
-        forest, dataset.matrix[tested], dataset.classes[tested], dataset.feature_names, settings.seed
-    )
+        forests = forests or [forest]
+    return probabilities, forests[0]
 
 
 def _bundle(

@@ -129,7 +129,7 @@ def _numbers(column: Column, words: Array, validity: pa.Buffer | None) -> pa.Arr
     buffers = [validity, pa.py_buffer(words)]
     if column.kind is Kind.CATEGORY:
         codes = pa.Array.from_buffers(pa.int8(), len(words), buffers)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.categories, pa.string()), safe=False)
+        return pa.DictionaryArray.from_arrays(codes, _texts(column.categories), safe=False)
     return pa.Array.from_buffers(ARROW_TYPES[column.kind], len(words), buffers)
 
 
@@ -148,8 +148,21 @@ def _first_packets(
     lengths, gaps_us = np.empty(room, np.int32), np.empty(room, np.float64)
     offsets = np.empty(len(ended) + 1, np.int32)
     kernels.gather_first_packets(ended, flows, details, first_lengths, first_gaps_us, offsets, lengths, gaps_us)
-    starts = pa.array(offsets)
     return {
-        "first_lengths": pa.ListArray.from_arrays(starts, pa.array(lengths)),
-        "first_iats_us": pa.ListArray.from_arrays(starts, pa.array(gaps_us)),
+        "first_lengths": _lists(offsets, pa.int32(), lengths),
+        "first_iats_us": _lists(offsets, pa.float64(), gaps_us),
     }
+
+
+def _lists(offsets: Array, kind: pa.DataType, values: Array) -> pa.Array:
+    # Built from buffers because pa.array() of a NumPy array imports pandas, which takes a third of a second.
+    children = [pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])]
+    return pa.Array.from_buffers(pa.list_(kind), len(offsets) - 1, [None, pa.py_buffer(offsets)], children=children)
+
+
+@cache
+def _texts(values: tuple[str, ...]) -> pa.Array:
+    encoded = [value.encode() for value in values]
+    offsets = np.cumsum([0, *(len(value) for value in encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)

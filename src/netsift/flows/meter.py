@@ -72,7 +72,7 @@ class Meter:
         self._first_lengths = np.empty((0, self.settings.first_packets), np.int32)
         self._first_gaps_us = np.empty((0, self.settings.first_packets), np.float64)
         self._grow_details(_FIRST_FLOWS // 4)
-        self._details[TEMPLATE_DETAIL] = _empty_detail()
+        self._details[TEMPLATE_DETAIL : TEMPLATE_DETAIL + 1] = _empty_detail()
         self._writer = ColumnWriter()
         self._ended_by_reason = np.zeros(len(END_REASONS), np.int64)
 
@@ -160,4 +160,4 @@ def _empty_detail() -> Array:
     for name in ("gap_min_ns", "active_min_ns", "idle_min_ns"):
         detail[name] = np.iinfo(np.int64).max
     detail["subflows"] = 1
-    return detail[0]
+    return detail

@@ -38,7 +38,7 @@ class Validity(StrEnum):
     PORTS = "the protocol has ports and they were seen"
     VLAN = "the packets carried a VLAN tag"
     TUNNEL_ID = "the tunnel has an identifier (VXLAN or GENEVE network identifier)"
-    ICMP = "the protocol is ICMP or ICMPv6"
+    ICMP = "the first packet's ICMP or ICMPv6 header was captured"
     FORWARD = "there is at least one forward packet (a part after an active timeout may have none)"
     BACKWARD = "there is at least one backward packet"
     GAPS = "there are at least two packets"

@@ -44,7 +44,7 @@ class MeterSettings:
             raise UsageError(f"max_flows must lie between {SMALLEST_TABLE} and {LARGEST_TABLE}, not {self.max_flows}")
         if not 0 <= self.first_packets <= MOST_FIRST_PACKETS:
             raise UsageError(f"first_packets must lie between 0 and {MOST_FIRST_PACKETS}, not {self.first_packets}")
-        if self.bulk_packets < 2:  # noqa: PLR2004 - a bulk is a run, and a run has at least two packets
+        if self.bulk_packets < 2:
             raise UsageError(f"bulk_packets must be at least 2, not {self.bulk_packets}")
 
     def as_array(self) -> np.ndarray:

@@ -23,9 +23,9 @@ def _bytes(buffer: Any, offset: int, count: int) -> bytes:
 
 def _load(bits: int) -> Any:
     """Return an intrinsic that loads a little-endian unsigned integer of ``bits`` bits as int64 (uint64 for 64)."""
-    result = types.uint64 if bits == 64 else types.int64  # noqa: PLR2004 - the widest load
+    result = types.uint64 if bits == 64 else types.int64
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def load(typing_context: Any, buffer: Any, offset: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -42,7 +42,7 @@ def _load(bits: int) -> Any:
             integer = ir.IntType(bits)
             value = builder.load(builder.bitcast(place, integer.as_pointer()))
             value.align = 1
-            return value if bits == 64 else builder.zext(value, cgutils.intp_t)  # noqa: PLR2004
+            return value if bits == 64 else builder.zext(value, cgutils.intp_t)
 
         return result(types.Array(types.uint8, 1, "C"), types.int64), generate
 
@@ -52,16 +52,16 @@ def _load(bits: int) -> Any:
 def _swap(bits: int) -> Any:
     """Return an intrinsic that reverses the bytes of the low ``bits`` bits of an integer."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def swap(typing_context: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             integer = ir.IntType(bits)
             whole = arguments[0]
-            narrow = whole if bits == 64 else builder.trunc(whole, integer)  # noqa: PLR2004
+            narrow = whole if bits == 64 else builder.trunc(whole, integer)
             swapped = builder.bswap(narrow)
-            return swapped if bits == 64 else builder.zext(swapped, whole.type)  # noqa: PLR2004
+            return swapped if bits == 64 else builder.zext(swapped, whole.type)
 
-        kind = types.uint64 if bits == 64 else types.int64  # noqa: PLR2004
+        kind = types.uint64 if bits == 64 else types.int64
         return kind(kind), generate
 
     return swap
@@ -104,38 +104,38 @@ def integer_32(buffer: Any, offset: int, big_endian: bool) -> int:
 # Numba wants the overload and its implementation to have the very same, here unannotated, signature.
 
 
-@overload(big_endian_16)  # type: ignore[untyped-decorator]
-def _compiled_big_endian_16(buffer, offset):  # type: ignore[no-untyped-def]
+@overload(big_endian_16)
+def _compiled_big_endian_16(buffer, offset):
     return lambda buffer, offset: _swap_16(_load_16(buffer, offset))
 
 
-@overload(big_endian_32)  # type: ignore[untyped-decorator]
-def _compiled_big_endian_32(buffer, offset):  # type: ignore[no-untyped-def]
+@overload(big_endian_32)
+def _compiled_big_endian_32(buffer, offset):
     return lambda buffer, offset: _swap_32(_load_32(buffer, offset))
 
 
-@overload(big_endian_64)  # type: ignore[untyped-decorator]
-def _compiled_big_endian_64(buffer, offset):  # type: ignore[no-untyped-def]
+@overload(big_endian_64)
+def _compiled_big_endian_64(buffer, offset):
     return lambda buffer, offset: _swap_64(_load_64(buffer, offset))
 
 
-@overload(little_endian_64)  # type: ignore[untyped-decorator]
-def _compiled_little_endian_64(buffer, offset):  # type: ignore[no-untyped-def]
+@overload(little_endian_64)
+def _compiled_little_endian_64(buffer, offset):
     return lambda buffer, offset: _load_64(buffer, offset)
 
 
-@overload(integer_16)  # type: ignore[untyped-decorator]
-def _compiled_integer_16(buffer, offset, big_endian):  # type: ignore[no-untyped-def]
-    def load(buffer, offset, big_endian):  # type: ignore[no-untyped-def]
+@overload(integer_16)
+def _compiled_integer_16(buffer, offset, big_endian):
+    def load(buffer, offset, big_endian):
         value = _load_16(buffer, offset)
         return _swap_16(value) if big_endian else value
 
     return load
 
 
-@overload(integer_32)  # type: ignore[untyped-decorator]
-def _compiled_integer_32(buffer, offset, big_endian):  # type: ignore[no-untyped-def]
-    def load(buffer, offset, big_endian):  # type: ignore[no-untyped-def]
+@overload(integer_32)
+def _compiled_integer_32(buffer, offset, big_endian):
+    def load(buffer, offset, big_endian):
         value = _load_32(buffer, offset)
         return _swap_32(value) if big_endian else value
 

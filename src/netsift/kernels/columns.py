@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.jit import kernel
+from netsift.kernels.jit import inline_kernel, kernel
 from netsift.kernels.layout import (
     BACKWARD_SEEN,
     FIN_BACKWARD,
     FIN_FORWARD,
     FIRST_RST_BACKWARD,
     HAS_PORTS,
+    HAS_TUNNEL_ID,
+    ICMP_KNOWN,
     NO_PAYLOAD_KIND,
     NO_VLAN,
     RST_BACKWARD,
     RST_FORWARD,
     SYN_ACK_BACKWARD,
     SYN_FORWARD,
-    TUNNEL_GENEVE,
-    TUNNEL_VXLAN,
 )
 from netsift.kernels.statistics import TCP, add_active, start_detail
 from netsift.kernels.wheel import NOTHING
@@ -75,9 +75,7 @@ ROW = np.dtype(
 # Codes in the order of netsift.flows.schema.CONNECTION_STATES, which a test holds together.
 OTH, S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR = range(13)
 
-ICMP = 1
 UDP = 17
-ICMPV6 = 58
 
 TEMPLATE_DETAIL = 0
 SCRATCH_DETAIL = 1
@@ -86,7 +84,7 @@ RESERVED_DETAILS = 2
 
 
 @kernel
-def write_columns(  # type: ignore[no-untyped-def]
+def write_columns(
     ended, flows, details, first_lengths, first_gaps_us, settings_array, rows, valid,
     words_8, places_8, columns_8, words_4, places_4, columns_4,
     words_2, places_2, columns_2, words_1, places_1, columns_1,
@@ -107,8 +105,8 @@ def write_columns(  # type: ignore[no-untyped-def]
         _gather_columns(words_1, places_1, columns_1, start, stop)
 
 
-@kernel
-def _finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_us, settings, rows):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_us, settings, rows):
     for position in range(start, stop):
         flow = flows[ended[position]]
         place = np.int64(flow.detail)
@@ -119,8 +117,8 @@ def _finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_u
         _finish_row(flow, details[place], rows[position - start])
 
 
-@kernel
-def _finish_row(flow, detail, row):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _finish_row(flow, detail, row):
     duration_ns = flow.last_ns - flow.first_ns
     duration_s = duration_ns / 1e9
     forward, backward = detail.forward, detail.backward
@@ -136,17 +134,17 @@ def _finish_row(flow, detail, row):  # type: ignore[no-untyped-def]
     row.rate_payload_bytes_s = _ratio(np.float64(forward.payload_bytes + backward.payload_bytes), duration_s)
     row.packets_ratio = _ratio(np.float64(backward.packets), np.float64(forward.packets))
     row.bytes_ratio = _ratio(np.float64(backward.bytes), np.float64(forward.bytes))
-    row.response_time_us = (backward.first_ns - flow.first_ns) / 1000.0 if backward.packets > 0 else 0.0
+    row.response_time_us = max(backward.first_ns - flow.first_ns, np.int64(0)) / 1000.0
     _activity(flow, detail, row)
 
 
-@kernel
-def _ratio(numerator, denominator):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _ratio(numerator, denominator):
     return numerator / denominator if denominator > 0 else 0.0
 
 
-@kernel
-def _identity(flow, row):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _identity(flow, row):
     row.start_time = flow.first_ns
     row.end_time = flow.last_ns
     row.src_port = flow.source_port
@@ -162,15 +160,15 @@ def _identity(flow, row):  # type: ignore[no-untyped-def]
     row.icmp_code = flow.icmp_code
 
 
-@kernel
-def _validity(flow, detail, duration_ns):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _validity(flow, detail, duration_ns):
     forward, backward = detail.forward, detail.backward
     packets = forward.packets + backward.packets
     valid = ALWAYS
     valid |= PORTS if flow.marks & HAS_PORTS else 0
     valid |= VLAN if flow.vlan_id != NO_VLAN else 0
-    valid |= TUNNEL_ID if flow.tunnel_id != 0 and flow.tunnel in (TUNNEL_VXLAN, TUNNEL_GENEVE) else 0
-    valid |= IS_ICMP if flow.protocol in (ICMP, ICMPV6) else 0
+    valid |= TUNNEL_ID if flow.marks & HAS_TUNNEL_ID else 0
+    valid |= IS_ICMP if flow.marks & ICMP_KNOWN else 0
     valid |= FORWARD if forward.packets > 0 else 0
     valid |= BACKWARD if backward.packets > 0 else 0
     valid |= GAPS if packets > 1 else 0
@@ -189,8 +187,8 @@ def _validity(flow, detail, duration_ns):  # type: ignore[no-untyped-def]
     return valid
 
 
-@kernel
-def _connection_state(flow, forward, backward):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _connection_state(flow, forward, backward):
     if flow.protocol == UDP:
         return SF if forward.packets > 0 and backward.packets > 0 else S0
     if flow.protocol != TCP:
@@ -219,7 +217,7 @@ def _connection_state(flow, forward, backward):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mean_and_deviation(total, squares, count):  # type: ignore[no-untyped-def]
+def mean_and_deviation(total, squares, count):
     """Return the mean and the sample standard deviation (0 for one value) from a sum and a sum of squares."""
     if count == 0:
         return 0.0, 0.0
@@ -229,8 +227,8 @@ def mean_and_deviation(total, squares, count):  # type: ignore[no-untyped-def]
     return mean, np.sqrt(max((squares - total * total / count) / (count - 1), 0.0))
 
 
-@kernel
-def _side(direction, side, duration_s, subflows):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _side(direction, side, duration_s, subflows):
     packets = np.float64(direction.packets)
     side.packets = direction.packets
     side.bytes = direction.bytes
@@ -280,8 +278,8 @@ def _side(direction, side, duration_s, subflows):  # type: ignore[no-untyped-def
     side.payload_kind = direction.payload_kind
 
 
-@kernel
-def _total(detail, row, duration_ns):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _total(detail, row, duration_ns):
     forward, backward, total = detail.forward, detail.backward, row.total
     packets = np.float64(forward.packets) + np.float64(backward.packets)
     total.packets = forward.packets + backward.packets
@@ -314,8 +312,8 @@ def _total(detail, row, duration_ns):  # type: ignore[no-untyped-def]
     total.rate_bytes_s = _ratio(np.float64(total.bytes), duration_ns / 1e9)
 
 
-@kernel
-def _activity(flow, detail, row):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _activity(flow, detail, row):
     idles = np.float64(detail.idles)
     row.idles = detail.idles
     if detail.idles > 0:
@@ -330,8 +328,8 @@ def _activity(flow, detail, row):  # type: ignore[no-untyped-def]
     row.idle_max_us = detail.idle_max_ns / 1000.0
 
 
-@kernel
-def _gather_columns(words, places, columns, start, stop):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _gather_columns(words, places, columns, start, stop):
     for column in range(places.size):
         place = places[column]
         for row in range(stop - start):
@@ -339,7 +337,7 @@ def _gather_columns(words, places, columns, start, stop):  # type: ignore[no-unt
 
 
 @kernel
-def count_first_packets(ended, flows, details, most):  # type: ignore[no-untyped-def]
+def count_first_packets(ended, flows, details, most):
     """Return how many first packets (at most ``most`` a flow) the ended flows kept together."""
     total = 0
     for slot in ended:
@@ -349,7 +347,7 @@ def count_first_packets(ended, flows, details, most):  # type: ignore[no-untyped
 
 
 @kernel
-def gather_first_packets(  # type: ignore[no-untyped-def]
+def gather_first_packets(
     ended, flows, details, first_lengths, first_gaps_us, offsets, lengths, gaps_us
 ):
     """Write the first packets' lengths and gaps behind one another; ``offsets`` gets one entry more than flows."""
@@ -372,8 +370,8 @@ def gather_first_packets(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def write_addresses(ended, flows, destination, text, offsets):  # type: ignore[no-untyped-def]
-    """Write source (or destination) addresses as text into ``text`` (uint8, 39 bytes a flow suffice); return its length."""
+def write_addresses(ended, flows, destination, text, offsets):
+    """Write source (or destination) addresses into ``text`` (uint8, 39 bytes a flow suffice); return its length."""
     written = 0
     offsets[0] = 0
     for position in range(ended.size):
@@ -388,8 +386,8 @@ def write_addresses(ended, flows, destination, text, offsets):  # type: ignore[n
     return written
 
 
-@kernel
-def _write_ipv4(address, text, written):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _write_ipv4(address, text, written):
     for shift in (24, 16, 8, 0):
         byte = np.int64((address >> np.uint64(shift)) & np.uint64(0xFF))
         if byte >= 100:
@@ -406,14 +404,23 @@ def _write_ipv4(address, text, written):  # type: ignore[no-untyped-def]
     return written
 
 
-@kernel
-def _group(high, low, index):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _write_ipv4_mapped(low, text, written):
+    # RFC 5952 section 5: an address under ::ffff:0:0/96 ends as IPv4 is written.
+    for character in (58, 58, 102, 102, 102, 102, 58):
+        text[written] = character
+        written += 1
+    return _write_ipv4(low, text, written)
+
+
+@inline_kernel
+def _group(high, low, index):
     word = high if index < 4 else low
     return np.int64((word >> np.uint64(48 - 16 * (index & 3))) & np.uint64(0xFFFF))
 
 
-@kernel
-def _longest_zeros(high, low):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _longest_zeros(high, low):
     """Return start and length of the longest run of two or more zero groups, the first of equals (RFC 5952, 4.2)."""
     best_start, best_length, length = -1, 1, 0
     for index in range(8):
@@ -423,8 +430,10 @@ def _longest_zeros(high, low):  # type: ignore[no-untyped-def]
     return best_start, best_length
 
 
-@kernel
-def _write_ipv6(high, low, text, written):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _write_ipv6(high, low, text, written):
+    if high == 0 and low >> np.uint64(32) == 0xFFFF:
+        return _write_ipv4_mapped(low, text, written)
     zeros_start, zeros_length = _longest_zeros(high, low)
     index = 0
     while index < 8:

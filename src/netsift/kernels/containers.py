@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsift.kernels.bytes import integer_16, integer_32
-from netsift.kernels.jit import hostile_kernel
+from netsift.kernels.jit import hostile_kernel, inline_hostile_kernel
 from netsift.kernels.layout import NANOSECONDS_PER_SECOND, OUTPUT_FULL
 
 NEED_INPUT = 3
@@ -70,8 +70,8 @@ OPTION_TIMESTAMP_RESOLUTION = 9
 OPTION_TIMESTAMP_OFFSET = 14
 
 
-@hostile_kernel
-def _plausible_record(buffer, position, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _plausible_record(buffer, position, scanner):
     """Return the captured length if a plausible pcap record header stands at ``position``, else −1."""
     big_endian = scanner.big_endian
     captured = integer_32(buffer, position + 8, big_endian)
@@ -87,28 +87,38 @@ def _plausible_record(buffer, position, scanner):  # type: ignore[no-untyped-def
     return captured
 
 
-@hostile_kernel
-def _plausible_pair(buffer, position, end, final, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _length_agrees(buffer, position, scanner):
+    """Return whether a record header's packet was at least as long on the wire as what was captured of it.
+
+    Without it, headers read four bytes late would follow one another as well as the true ones do.
+    """
+    big_endian = scanner.big_endian
+    return integer_32(buffer, position + 12, big_endian) >= integer_32(buffer, position + 8, big_endian)
+
+
+@inline_hostile_kernel
+def _plausible_pair(buffer, position, end, final, scanner):
     """Return 1 if records begin at ``position`` and behind it, 0 if not, −1 if more bytes are needed to tell."""
     header = scanner.record_header
     if position + header > end:
         return -1
     captured = _plausible_record(buffer, position, scanner)
-    if captured <= 0:
+    if captured <= 0 or not _length_agrees(buffer, position, scanner):
         return 0
     following = position + header + captured
     if following + header > end:
         if not final:
             return -1
         return 1 if following == end else 0
-    if _plausible_record(buffer, following, scanner) < 0:
+    if _plausible_record(buffer, following, scanner) <= 0 or not _length_agrees(buffer, following, scanner):
         return 0
     second = integer_32(buffer, position, scanner.big_endian)
     return 1 if abs(integer_32(buffer, following, scanner.big_endian) - second) <= PLAUSIBLE_JUMP_SECONDS else 0
 
 
-@hostile_kernel
-def _next_pair(buffer, start, limit, end, final, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _next_pair(buffer, start, limit, end, final, scanner):
     """Return the first place from ``start`` to ``limit`` where a plausible pair of records begins, or where to look later.
 
     The second value says whether it was found.
@@ -125,7 +135,7 @@ def _next_pair(buffer, start, limit, end, final, scanner):  # type: ignore[no-un
 
 
 @hostile_kernel
-def scan_pcap(buffer, end, final, records, scanner_array):  # type: ignore[no-untyped-def]
+def scan_pcap(buffer, end, final, records, scanner_array):
     """Fill ``records`` from the pcap records in ``buffer[position:end]``; return (status, number of records).
 
     ``final`` says that no bytes will come behind ``end``. NEED_INPUT asks for more bytes behind the scanner's position.
@@ -169,16 +179,16 @@ def scan_pcap(buffer, end, final, records, scanner_array):  # type: ignore[no-un
     return OUTPUT_FULL, count
 
 
-@hostile_kernel
-def _end_of_pcap(final, end, scanner, count):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _end_of_pcap(final, end, scanner, count):
     if final and scanner.position < end:
         scanner.truncated_records += 1
         scanner.position = end
     return NEED_INPUT, count
 
 
-@hostile_kernel
-def _truncated_pcap(buffer, position, end, scanner, count):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _truncated_pcap(buffer, position, end, scanner, count):
     # The record runs past the end: either the file was cut, or its length lies and good records follow inside.
     place, found = _next_pair(buffer, position + scanner.record_header, end, end, True, scanner)
     if found:
@@ -190,8 +200,8 @@ def _truncated_pcap(buffer, position, end, scanner, count):  # type: ignore[no-u
     return NEED_INPUT, count
 
 
-@hostile_kernel
-def _emit_pcap(buffer, position, header, captured, record, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _emit_pcap(buffer, position, header, captured, record, scanner):
     big_endian = scanner.big_endian
     second = integer_32(buffer, position, big_endian)
     fraction = integer_32(buffer, position + 4, big_endian)
@@ -203,8 +213,8 @@ def _emit_pcap(buffer, position, header, captured, record, scanner):  # type: ig
     scanner.records += 1
 
 
-@hostile_kernel
-def _plausible_block(buffer, position, end, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _plausible_block(buffer, position, end, scanner):
     """Return the length of the block at ``position`` if its leading length makes sense and fits, 0 if the block runs past ``end``, −1 if not."""
     kind = integer_32(buffer, position, scanner.big_endian)
     big_endian = scanner.big_endian
@@ -224,22 +234,22 @@ def _plausible_block(buffer, position, end, scanner):  # type: ignore[no-untyped
     return length if position + length <= end else np.int64(0)
 
 
-@hostile_kernel
-def _trailer_agrees(buffer, position, length, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _trailer_agrees(buffer, position, length, scanner):
     big_endian = scanner.big_endian
     if integer_32(buffer, position, big_endian) == BLOCK_SECTION:
         big_endian = 1 if integer_32(buffer, position + 8, False) == BYTE_ORDER_MAGIC_SWAPPED else 0
     return integer_32(buffer, position + length - 4, big_endian) == length
 
 
-@hostile_kernel
-def _known_block(buffer, position, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _known_block(buffer, position, scanner):
     kind = integer_32(buffer, position, scanner.big_endian)
     return kind == BLOCK_SECTION or 1 <= kind <= BLOCK_DECRYPTION_SECRETS
 
 
-@hostile_kernel
-def _next_block(buffer, start, end, final, scanner):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _next_block(buffer, start, end, final, scanner):
     """Return (place, found) of the first known block with two agreeing lengths from ``start`` on."""
     position = start
     while position + 12 <= end:
@@ -254,7 +264,7 @@ def _next_block(buffer, start, end, final, scanner):  # type: ignore[no-untyped-
 
 
 @hostile_kernel
-def scan_pcapng(buffer, end, final, records, scanner_array, interfaces):  # type: ignore[no-untyped-def]
+def scan_pcapng(buffer, end, final, records, scanner_array, interfaces):
     """Fill ``records`` from the pcapng blocks in ``buffer[position:end]``; return (status, number of records).
 
     ``interfaces`` (INTERFACE) is filled from interface descriptions; packets of interfaces beyond its size, or never
@@ -305,8 +315,8 @@ def scan_pcapng(buffer, end, final, records, scanner_array, interfaces):  # type
     return OUTPUT_FULL, count
 
 
-@hostile_kernel
-def _block(buffer, position, length, record, scanner, interfaces):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _block(buffer, position, length, record, scanner, interfaces):
     """Act on one whole block; return 1 if it gave a packet record."""
     kind = integer_32(buffer, position, scanner.big_endian)
     if kind == BLOCK_ENHANCED_PACKET:
@@ -323,8 +333,8 @@ def _block(buffer, position, length, record, scanner, interfaces):  # type: igno
     return 0
 
 
-@hostile_kernel
-def _interface_block(buffer, position, length, scanner, interfaces):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _interface_block(buffer, position, length, scanner, interfaces):
     number = scanner.interfaces
     scanner.interfaces += 1
     if number >= interfaces.size or length < 20:
@@ -347,12 +357,13 @@ def _interface_block(buffer, position, length, scanner, interfaces):  # type: ig
             first = integer_32(buffer, option + 4, big_endian)
             second = integer_32(buffer, option + 8, big_endian)
             high, low = (first, second) if big_endian else (second, first)
-            interface.offset_seconds = (high << 32) | low
+            offset = (high << 32) | low
+            interface.offset_seconds = min(max(offset, -LARGEST_SECOND), LARGEST_SECOND)
         option += 4 + ((size + 3) & ~3)
 
 
-@hostile_kernel
-def _units_per_second(resolution):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _units_per_second(resolution):
     exponent = np.int64(resolution & 0x7F)
     if resolution & 0x80:
         return np.int64(1) << min(exponent, np.int64(62))
@@ -362,8 +373,8 @@ def _units_per_second(resolution):  # type: ignore[no-untyped-def]
     return units
 
 
-@hostile_kernel
-def _packet_block(buffer, position, length, body, record, scanner, interfaces):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _packet_block(buffer, position, length, body, record, scanner, interfaces):
     big_endian = scanner.big_endian
     if length < 32:
         scanner.damaged_records += 1
@@ -393,26 +404,34 @@ def _packet_block(buffer, position, length, body, record, scanner, interfaces): 
     return 1
 
 
-@hostile_kernel
-def _time_ns(high, low, interface):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _time_ns(high, low, interface):
     units = np.uint64(interface.units_per_second)
     ticks = (np.uint64(high) << np.uint64(32)) | np.uint64(low)
     whole = ticks // units
     if whole > np.uint64(LARGEST_SECOND):
         return np.int64(LARGEST_SECOND) * NANOSECONDS_PER_SECOND
     seconds = np.int64(whole) + interface.offset_seconds
-    if seconds < -LARGEST_SECOND or seconds > LARGEST_SECOND:
-        return np.int64(LARGEST_SECOND) * NANOSECONDS_PER_SECOND
-    rest = ticks % units
-    if units <= np.uint64(NANOSECONDS_PER_SECOND):
-        fraction = np.int64(rest * np.uint64(NANOSECONDS_PER_SECOND) // units)
-    else:
-        fraction = np.int64(np.float64(rest) / np.float64(units) * NANOSECONDS_PER_SECOND)
-    return seconds * NANOSECONDS_PER_SECOND + fraction
+    if seconds < 0 or seconds >= LARGEST_SECOND:
+        return min(max(seconds, np.int64(0)), np.int64(LARGEST_SECOND)) * NANOSECONDS_PER_SECOND
+    return seconds * NANOSECONDS_PER_SECOND + _nanoseconds(ticks % units, units)
 
 
-@hostile_kernel
-def _simple_packet_block(buffer, position, length, record, scanner, interfaces):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _nanoseconds(rest, units):
+    """Return ``rest`` of ``units`` a second (a power of ten or of two) in whole nanoseconds, rounded down."""
+    nano = np.uint64(NANOSECONDS_PER_SECOND)
+    if units <= np.uint64(1 << 34):
+        return np.int64(rest * nano // units)
+    if units % nano == 0:
+        return np.int64(rest // (units // nano))
+    # The product has up to 92 bits: multiply halves, drop the lower 32 bits, then divide by what is left of 2^k.
+    low = (rest & np.uint64(0xFFFFFFFF)) * nano >> np.uint64(32)
+    return np.int64(((rest >> np.uint64(32)) * nano + low) // (units >> np.uint64(32)))
+
+
+@inline_hostile_kernel
+def _simple_packet_block(buffer, position, length, record, scanner, interfaces):
     if scanner.interfaces == 0 or length < 16:
         scanner.unknown_interfaces += 1
         return 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from netsift.kernels.bytes import big_endian_16, big_endian_32, big_endian_64, little_endian_64
 from netsift.kernels.fragments import recall_fragment, remember_fragment
-from netsift.kernels.jit import hostile_kernel
+from netsift.kernels.jit import hostile_kernel, inline_hostile_kernel
 from netsift.kernels.layout import (
     ARP,
     BAD_IP_HEADER,
@@ -19,6 +19,8 @@ from netsift.kernels.layout import (
     EMPTY,
     FRAGMENT,
     HAS_PORTS,
+    HAS_TUNNEL_ID,
+    ICMP_KNOWN,
     LATER_FRAGMENT,
     NO_VLAN,
     NOT_IP,
@@ -104,8 +106,8 @@ MAX_LAYERS = 8
 MAX_IPV6_EXTENSIONS = 16
 
 
-@hostile_kernel
-def link_layer(buffer, start, end, link_type):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _link_layer(buffer, start, end, link_type):
     """Return (offset of the next layer or −reason, its EtherType) for a frame at ``start``."""
     room = end - start
     if link_type == LINK_ETHERNET:
@@ -134,13 +136,13 @@ def link_layer(buffer, start, end, link_type):  # type: ignore[no-untyped-def]
     return -UNSUPPORTED_LINK_TYPE, 0
 
 
-@hostile_kernel
-def _need(start, room, length):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _need(start, room, length):
     return start + length if room >= length else -TRUNCATED_LINK
 
 
-@hostile_kernel
-def _loopback_ethertype(buffer, start):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _loopback_ethertype(buffer, start):
     # The address family is in the byte order of the machine that captured; the known ones are below 256.
     family = max(buffer[start], buffer[start + 3]) if buffer[start + 1] == 0 and buffer[start + 2] == 0 else 0
     if buffer[start] != 0 and buffer[start + 3] != 0:
@@ -153,7 +155,7 @@ def _loopback_ethertype(buffer, start):  # type: ignore[no-untyped-def]
 
 
 @hostile_kernel
-def encapsulation(buffer, offset, end, ethertype, packet):  # type: ignore[no-untyped-def]
+def encapsulation(buffer, offset, end, ethertype, packet):
     """Peel VLAN tags, MPLS labels, PPPoE, PPP and LLC; return (offset of the IP header or −reason, IP version).
 
     Sets ``packet.vlan_id`` to the outermost tag if none was set before.
@@ -166,6 +168,8 @@ def encapsulation(buffer, offset, end, ethertype, packet):  # type: ignore[no-un
             return offset, 6
         if ethertype in (ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD):
             layers += 1
+            if layers > MAX_LAYERS:
+                return -TOO_MANY_HEADERS, 0
             if end - offset < 4:
                 return -TRUNCATED_LINK, 0
             if packet.vlan_id == NO_VLAN:
@@ -174,6 +178,8 @@ def encapsulation(buffer, offset, end, ethertype, packet):  # type: ignore[no-un
             offset += 4
         elif ethertype in (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST):
             layers += 1
+            if layers > MAX_LAYERS:
+                return -TOO_MANY_HEADERS, 0
             if end - offset < 5:
                 return -TRUNCATED_LINK, 0
             bottom = buffer[offset + 2] & 1
@@ -205,12 +211,10 @@ def encapsulation(buffer, offset, end, ethertype, packet):  # type: ignore[no-un
             return -NOT_IP, 0
         if offset < 0:
             return offset, 0
-        if layers > MAX_LAYERS:
-            return -TOO_MANY_HEADERS, 0
 
 
-@hostile_kernel
-def _behind_mpls(buffer, offset, end):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _behind_mpls(buffer, offset, end):
     nibble = buffer[offset] >> 4
     if nibble == 4:
         return offset, ETHERTYPE_IPV4
@@ -222,10 +226,10 @@ def _behind_mpls(buffer, offset, end):  # type: ignore[no-untyped-def]
     return -NOT_IP, 0
 
 
-@hostile_kernel
-def _ppp(buffer, offset, end):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _ppp(buffer, offset, end):
     # RFC 1661: a protocol field of one byte is odd, one of two bytes starts even.
-    if end - offset < 2:
+    if end - offset < 1 or (end - offset < 2 and buffer[offset] & 1 == 0):
         return -TRUNCATED_LINK, 0
     short = buffer[offset] & 1
     protocol = np.int64(buffer[offset]) if short else big_endian_16(buffer, offset)
@@ -237,19 +241,20 @@ def _ppp(buffer, offset, end):  # type: ignore[no-untyped-def]
     return -NOT_IP, 0
 
 
-@hostile_kernel
-def _logical_link(buffer, offset, end):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _logical_link(buffer, offset, end):
+    if end - offset < 3:
+        return -TRUNCATED_LINK, 0
+    if buffer[offset] != 0xAA or buffer[offset + 1] != 0xAA or buffer[offset + 2] != 0x03:
+        return -NOT_IP, 0
     if end - offset < 8:
-        return -NOT_IP, 0
-    snap = buffer[offset] == 0xAA and buffer[offset + 1] == 0xAA and buffer[offset + 2] == 0x03
+        return -TRUNCATED_LINK, 0
     ethertype = big_endian_16(buffer, offset + 6)
-    if not snap or ethertype <= LARGEST_LENGTH_FIELD:
-        return -NOT_IP, 0
-    return offset + 8, ethertype
+    return (offset + 8, ethertype) if ethertype > LARGEST_LENGTH_FIELD else (-NOT_IP, 0)
 
 
-@hostile_kernel
-def network_layer(buffer, offset, end, wire_room, version, packet, fragments, key):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _network_layer(buffer, offset, end, wire_room, version, packet, fragments, key):
     """Decode an IP header of the given version; return (transport offset or −reason, end of what belongs to it).
 
     ``wire_room`` is the number of bytes on the wire from the IP header on.
@@ -259,8 +264,8 @@ def network_layer(buffer, offset, end, wire_room, version, packet, fragments, ke
     return _ipv6(buffer, offset, end, wire_room, packet, fragments, key)
 
 
-@hostile_kernel
-def _ipv4(buffer, offset, end, wire_room, packet, fragments, key):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _ipv4(buffer, offset, end, wire_room, packet, fragments, key):
     if end - offset < 20:
         return -TRUNCATED_IP, 0
     if buffer[offset] >> 4 != 4:
@@ -289,14 +294,13 @@ def _ipv4(buffer, offset, end, wire_room, packet, fragments, key):  # type: igno
     identification = big_endian_16(buffer, offset + 4)
     transport = offset + header_length
     payload = length - header_length
-    if fragment_field & 0x3FFF:
-        later = (fragment_field & 0x1FFF) != 0
-        return _fragment(
-            buffer, transport, data_end, payload, later, identification, packet, fragments, key
-        ), data_end
+    later = fragment_field & 0x1FFF != 0
+    announced = packet.protocol
     extensions = 0
-    while packet.protocol == AUTHENTICATION_HEADER and extensions < MAX_IPV6_EXTENSIONS:
+    while packet.protocol == AUTHENTICATION_HEADER and not later:
         extensions += 1
+        if extensions > MAX_IPV6_EXTENSIONS:
+            return -TOO_MANY_HEADERS, 0
         if data_end - transport < 8:
             return -TRUNCATED_IP, 0
         size = (np.int64(buffer[transport + 1]) + 2) * 4
@@ -305,11 +309,15 @@ def _ipv4(buffer, offset, end, wire_room, packet, fragments, key):  # type: igno
         packet.protocol = buffer[transport]
         transport += size
         payload -= size
+    if fragment_field & 0x3FFF:
+        return _fragment(
+            buffer, transport, data_end, payload, later, identification, announced, packet, fragments, key
+        ), data_end
     return _transport_layer(buffer, transport, data_end, payload, packet), data_end
 
 
 @hostile_kernel
-def _ipv6(buffer, offset, end, wire_room, packet, fragments, key):  # type: ignore[no-untyped-def]
+def _ipv6(buffer, offset, end, wire_room, packet, fragments, key):
     if end - offset < 40:
         return -TRUNCATED_IP, 0
     if buffer[offset] >> 4 != 6:
@@ -328,7 +336,8 @@ def _ipv6(buffer, offset, end, wire_room, packet, fragments, key):  # type: igno
     protocol = np.int64(buffer[offset + 6])
     transport = offset + 40
     extensions = 0
-    while _is_extension_header(protocol):
+    fragment, later, identification, announced = False, False, np.int64(0), protocol
+    while not later and _is_extension_header(protocol):
         extensions += 1
         if extensions > MAX_IPV6_EXTENSIONS:
             return -TOO_MANY_HEADERS, 0
@@ -339,14 +348,9 @@ def _ipv6(buffer, offset, end, wire_room, packet, fragments, key):  # type: igno
             size = 8
             fragment_field = big_endian_16(buffer, transport + 2)
             if fragment_field & 0xFFF9:
+                fragment, later = True, fragment_field & 0xFFF8 != 0
                 identification = big_endian_32(buffer, transport + 4)
-                transport += 8
-                packet.protocol = following
-                later = (fragment_field & 0xFFF8) != 0
-                payload = length - (transport - offset)
-                return _fragment(
-                    buffer, transport, data_end, payload, later, identification, packet, fragments, key
-                ), data_end
+                announced = following
         elif protocol == AUTHENTICATION_HEADER:
             size = (np.int64(buffer[transport + 1]) + 2) * 4
         else:
@@ -356,11 +360,16 @@ def _ipv6(buffer, offset, end, wire_room, packet, fragments, key):  # type: igno
         transport += size
         protocol = following
     packet.protocol = protocol
-    return _transport_layer(buffer, transport, data_end, length - (transport - offset), packet), data_end
+    payload = length - (transport - offset)
+    if fragment:
+        return _fragment(
+            buffer, transport, data_end, payload, later, identification, announced, packet, fragments, key
+        ), data_end
+    return _transport_layer(buffer, transport, data_end, payload, packet), data_end
 
 
-@hostile_kernel
-def _is_extension_header(protocol):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _is_extension_header(protocol):
     return protocol in (
         HOP_BY_HOP,
         IPV6_ROUTING,
@@ -374,14 +383,14 @@ def _is_extension_header(protocol):  # type: ignore[no-untyped-def]
 
 
 @hostile_kernel
-def _fragment(  # type: ignore[no-untyped-def]
-    buffer, transport, data_end, payload, later, identification, packet, fragments, key
+def _fragment(
+    buffer, transport, data_end, payload, later, identification, announced, packet, fragments, key
 ):
     packet.marks |= FRAGMENT
     if not later:
         result = _transport_layer(buffer, transport, data_end, payload, packet)
-        if result >= 0 and packet.marks & HAS_PORTS:
-            remember_fragment(fragments, packet, identification, key)
+        if result >= 0:
+            remember_fragment(fragments, packet, announced, identification, key)
         return result
     packet.marks |= LATER_FRAGMENT
     packet.header_length = 0
@@ -390,19 +399,19 @@ def _fragment(  # type: ignore[no-untyped-def]
     return transport
 
 
-@hostile_kernel
-def has_ports(protocol):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _has_ports(protocol):
     """Return whether the first four transport bytes of this IP protocol are two port numbers."""
     return protocol in (TCP, UDP, SCTP, UDP_LITE, DCCP)
 
 
-@hostile_kernel
-def _transport_layer(buffer, offset, end, payload, packet):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _transport_layer(buffer, offset, end, payload, packet):
     """Decode ports, flags and lengths; ``payload`` is what the wire held behind the network headers."""
     protocol = packet.protocol
     captured = end - offset
     header_length = np.int64(0)
-    if has_ports(protocol):
+    if _has_ports(protocol):
         if captured < 4:
             return -TRUNCATED_TRANSPORT
         packet.source_port = big_endian_16(buffer, offset)
@@ -414,8 +423,10 @@ def _transport_layer(buffer, offset, end, payload, packet):  # type: ignore[no-u
         header_length = 8
     elif protocol in (ICMP, ICMPV6):
         header_length = 8
-        packet.icmp_type = buffer[offset] if captured >= 1 else 0
-        packet.icmp_code = buffer[offset + 1] if captured >= 2 else 0
+        if captured >= 2:
+            packet.icmp_type = buffer[offset]
+            packet.icmp_code = buffer[offset + 1]
+            packet.marks |= ICMP_KNOWN
     elif protocol == SCTP:
         header_length = 12
     elif protocol == DCCP and captured >= 5:
@@ -427,20 +438,21 @@ def _transport_layer(buffer, offset, end, payload, packet):  # type: ignore[no-u
     return offset
 
 
-@hostile_kernel
-def _tcp(buffer, offset, captured, payload, packet):  # type: ignore[no-untyped-def]
-    if captured < 16:
+@inline_hostile_kernel
+def _tcp(buffer, offset, captured, payload, packet):
+    if captured >= 16:
+        packet.marks |= TCP_KNOWN
+        packet.sequence = big_endian_32(buffer, offset + 4)
+        packet.tcp_flags = buffer[offset + 13]
+        packet.window = big_endian_16(buffer, offset + 14)
+    if captured < 13:
         return np.int64(20)
-    packet.marks |= TCP_KNOWN
-    packet.sequence = big_endian_32(buffer, offset + 4)
-    packet.tcp_flags = buffer[offset + 13]
-    packet.window = big_endian_16(buffer, offset + 14)
     header_length = np.int64(buffer[offset + 12] >> 4) * 4
     return header_length if 20 <= header_length <= payload else np.int64(20)
 
 
-@hostile_kernel
-def _payload_prefix(buffer, offset, end, packet):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _payload_prefix(buffer, offset, end, packet):
     length = end - offset
     if length >= 8:
         packet.payload_prefix = little_endian_64(buffer, offset)
@@ -453,8 +465,8 @@ def _payload_prefix(buffer, offset, end, packet):  # type: ignore[no-untyped-def
         packet.prefix_length = length
 
 
-@hostile_kernel
-def find_tunnel(buffer, transport, end, packet):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _find_tunnel(buffer, transport, end, packet):
     """Return (kind, identifier, offset of the inner packet, its EtherType) of the tunnel that a packet carries."""
     nothing = (TUNNEL_NONE, np.int64(0), np.int64(0), 0)
     if packet.marks & FRAGMENT:
@@ -471,14 +483,14 @@ def find_tunnel(buffer, transport, end, packet):  # type: ignore[no-untyped-def]
         if packet.destination_port == PORT_VXLAN and end - inner >= 8 and buffer[inner] & 0x08:
             return TUNNEL_VXLAN, big_endian_32(buffer, inner + 4) >> 8, inner + 8, ETHERNET_FRAME
         if packet.destination_port == PORT_GENEVE and end - inner >= 8 and buffer[inner] >> 6 == 0:
-            return _geneve(buffer, inner)
+            return _geneve(buffer, inner, end)
         if (packet.destination_port == PORT_GTPU or packet.source_port == PORT_GTPU) and end - inner >= 8:
             return _gtpu(buffer, inner, end)
     return nothing
 
 
 @hostile_kernel
-def _gre(buffer, offset, end):  # type: ignore[no-untyped-def]
+def _gre(buffer, offset, end):
     # RFC 2784 and RFC 2890: version 0; checksum, key and sequence each add four bytes.
     if end - offset < 4:
         return TUNNEL_GRE, np.int64(0), np.int64(0), 0
@@ -490,42 +502,42 @@ def _gre(buffer, offset, end):  # type: ignore[no-untyped-def]
 
 
 @hostile_kernel
-def _geneve(buffer, offset):  # type: ignore[no-untyped-def]
+def _geneve(buffer, offset, end):
     inner = offset + 8 + np.int64(buffer[offset] & 0x3F) * 4
+    if inner > end:
+        return TUNNEL_NONE, np.int64(0), np.int64(0), 0
     identifier = big_endian_32(buffer, offset + 4) >> 8
     return TUNNEL_GENEVE, identifier, inner, _inner_ethertype(big_endian_16(buffer, offset + 2))
 
 
-@hostile_kernel
-def _inner_ethertype(ethertype):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _inner_ethertype(ethertype):
     if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
         return ethertype
     return ETHERNET_FRAME if ethertype == ETHERTYPE_BRIDGING else 0
 
 
 @hostile_kernel
-def _gtpu(buffer, offset, end):  # type: ignore[no-untyped-def]
+def _gtpu(buffer, offset, end):
     # 3GPP TS 29.281 section 5: version 1, protocol type 1, message 255 is a user's packet.
+    nothing = (TUNNEL_NONE, np.int64(0), np.int64(0), 0)
     if buffer[offset] & 0xF0 != 0x30 or buffer[offset + 1] != 0xFF:
-        return TUNNEL_NONE, np.int64(0), np.int64(0), 0
-    inner = offset + 8
-    if buffer[offset] & 0x07:
-        inner += 4
-        following = buffer[inner - 1] if buffer[offset] & 0x04 and inner <= end else 0
-        for _ in range(MAX_LAYERS):
-            if following == 0 or inner >= end:
-                break
-            size = np.int64(buffer[inner]) * 4
-            if size == 0 or inner + size > end:
-                inner = end
-                break
-            inner += size
-            following = buffer[inner - 1]
+        return nothing
+    inner = offset + (12 if buffer[offset] & 0x07 else 8)
+    if inner > end:
+        return nothing
+    following = buffer[inner - 1] if buffer[offset] & 0x04 else np.uint8(0)
+    while following != 0:
+        size = np.int64(buffer[inner]) * 4 if inner < end else np.int64(0)
+        if size == 0 or inner + size > end:
+            return nothing
+        inner += size
+        following = buffer[inner - 1]
     return TUNNEL_GTPU, np.int64(0), inner, VERSION_NIBBLE
 
 
-@hostile_kernel
-def clear_packet(packet):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _clear_packet(packet):
     """Set every field that decoding may leave untouched."""
     packet.sequence = 0
     packet.tunnel_id = 0
@@ -542,8 +554,8 @@ def clear_packet(packet):  # type: ignore[no-untyped-def]
     packet.marks = 0
 
 
-@hostile_kernel
-def decode_packet(buffer, record, inner, packet, scratch, fragments, key):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
     """Decode one RECORD into ``packet``; return DECODED or the reason why it is skipped.
 
     With ``inner`` the innermost packet of a tunnel takes the place of the outer one whenever it can be decoded.
@@ -553,19 +565,21 @@ def decode_packet(buffer, record, inner, packet, scratch, fragments, key):  # ty
     start = np.int64(record.offset)
     end = start + np.int64(record.captured)
     wire_end = start + np.int64(record.wire_length)
-    clear_packet(packet)
+    _clear_packet(packet)
     packet.time_ns = record.time_ns
-    offset, ethertype = link_layer(buffer, start, end, np.int64(record.link_type))
+    offset, ethertype = _link_layer(buffer, start, end, np.int64(record.link_type))
     if offset < 0:
         return -offset
-    offset, version = encapsulation(buffer, offset, end, ethertype, packet)
-    if offset < 0:
-        return -offset
-    transport, data_end = network_layer(buffer, offset, end, wire_end - offset, version, packet, fragments, key)
+    version = 4
+    if ethertype != ETHERTYPE_IPV4:
+        offset, version = encapsulation(buffer, offset, end, ethertype, packet)
+        if offset < 0:
+            return -offset
+    transport, data_end = _network_layer(buffer, offset, end, wire_end - offset, version, packet, fragments, key)
     if transport < 0:
         return -transport
     wire_end = min(wire_end, offset + np.int64(packet.length))
-    kind, identifier, offset, ethertype = find_tunnel(buffer, transport, data_end, packet)
+    kind, identifier, offset, ethertype = _find_tunnel(buffer, transport, data_end, packet)
     packet.tunnel = kind
     if inner:
         _enter_tunnels(buffer, data_end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key)
@@ -573,30 +587,32 @@ def decode_packet(buffer, record, inner, packet, scratch, fragments, key):  # ty
 
 
 @hostile_kernel
-def _enter_tunnels(  # type: ignore[no-untyped-def]
+def _enter_tunnels(
     buffer, end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key
 ):
     for _ in range(MAX_LAYERS):
         if kind == TUNNEL_NONE or ethertype == 0 or offset > end:
             return
-        clear_packet(scratch)
+        _clear_packet(scratch)
         scratch.time_ns = packet.time_ns
         scratch.vlan_id = packet.vlan_id
         offset, version = encapsulation(buffer, offset, end, ethertype, scratch)
         if offset < 0:
             return
-        transport, end = network_layer(buffer, offset, end, wire_end - offset, version, scratch, fragments, key)
+        transport, end = _network_layer(buffer, offset, end, wire_end - offset, version, scratch, fragments, key)
         if transport < 0:
             return
         wire_end = min(wire_end, offset + np.int64(scratch.length))
         _copy_packet(scratch, packet)
         packet.tunnel = kind
         packet.tunnel_id = identifier
-        kind, identifier, offset, ethertype = find_tunnel(buffer, transport, end, packet)
+        if kind in (TUNNEL_VXLAN, TUNNEL_GENEVE):
+            packet.marks |= HAS_TUNNEL_ID
+        kind, identifier, offset, ethertype = _find_tunnel(buffer, transport, end, packet)
 
 
-@hostile_kernel
-def _copy_packet(source, target):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _copy_packet(source, target):
     target.source_high = source.source_high
     target.source_low = source.source_low
     target.destination_high = source.destination_high
@@ -621,8 +637,8 @@ def _copy_packet(source, target):  # type: ignore[no-untyped-def]
     target.marks = source.marks
 
 
-@hostile_kernel
-def hash_packet(packet, key):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _hash_packet(packet, key):
     """Return the keyed 32-bit hash of the packet's flow key, the same for both directions."""
     source_port = np.uint64(packet.source_port)
     destination_port = np.uint64(packet.destination_port)
@@ -647,8 +663,8 @@ def hash_packet(packet, key):  # type: ignore[no-untyped-def]
     return np.uint32(digest & np.uint64(0xFFFFFFFF))
 
 
-@hostile_kernel
-def _comes_first(high, low, port, other_high, other_low, other_port):  # type: ignore[no-untyped-def]
+@inline_hostile_kernel
+def _comes_first(high, low, port, other_high, other_low, other_port):
     if high != other_high:
         return high < other_high
     if low != other_low:
@@ -657,7 +673,7 @@ def _comes_first(high, low, port, other_high, other_low, other_port):  # type: i
 
 
 @hostile_kernel
-def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key):  # type: ignore[no-untyped-def]
+def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key):
     """Decode ``records[:count]`` into ``packets``; return how many were decoded.
 
     ``counters`` (int64, one per SKIP_REASONS) is added to; ``packets`` must have room for ``count``.
@@ -665,9 +681,9 @@ def decode_records(buffer, records, count, inner, packets, scratch, counters, fr
     decoded = 0
     for index in range(count):
         packet = packets[decoded]
-        reason = decode_packet(buffer, records[index], inner, packet, scratch[0], fragments, key)
+        reason = _decode_packet(buffer, records[index], inner, packet, scratch[0], fragments, key)
         counters[reason] += 1
         if reason == DECODED:
-            packet.hash = hash_packet(packet, key)
+            packet.hash = _hash_packet(packet, key)
             decoded += 1
     return decoded

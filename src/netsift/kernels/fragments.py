@@ -16,10 +16,10 @@ PROBES = 8
 
 
 @hostile_kernel
-def _home(fragments, packet, identification, key):  # type: ignore[no-untyped-def]
+def _home(fragments, packet, announced, identification, key):
     context = (
         (np.uint64(identification) << np.uint64(16))
-        | (np.uint64(packet.protocol) << np.uint64(8))
+        | (np.uint64(announced) << np.uint64(8))
         | np.uint64(packet.ip_version)
     )
     words = (packet.source_high, packet.source_low, packet.destination_high, packet.destination_low, context)
@@ -27,7 +27,7 @@ def _home(fragments, packet, identification, key):  # type: ignore[no-untyped-de
 
 
 @hostile_kernel
-def _same_datagram(entry, packet, identification):  # type: ignore[no-untyped-def]
+def _same_datagram(entry, packet, announced, identification):
     return (
         entry.used != 0
         and entry.identification == identification
@@ -35,19 +35,23 @@ def _same_datagram(entry, packet, identification):  # type: ignore[no-untyped-de
         and entry.destination_low == packet.destination_low
         and entry.source_high == packet.source_high
         and entry.destination_high == packet.destination_high
-        and entry.protocol == packet.protocol
+        and entry.announced == announced
         and entry.ip_version == packet.ip_version
     )
 
 
 @hostile_kernel
-def remember_fragment(fragments, packet, identification, key):  # type: ignore[no-untyped-def]
-    """Keep the ports of a first fragment; ``fragments`` is a FRAGMENT_ENTRY array whose size is a power of two."""
-    home = _home(fragments, packet, identification, key)
+def remember_fragment(fragments, packet, announced, identification, key):
+    """Keep the protocol and ports of a first fragment.
+
+    ``fragments`` is a FRAGMENT_ENTRY array whose size is a power of two; ``announced`` is the protocol that stands in
+    the header with the fragment offset, which all fragments of the datagram share.
+    """
+    home = _home(fragments, packet, announced, identification, key)
     chosen = home
     for probe in range(PROBES):
         place = (home + probe) & (fragments.size - 1)
-        if fragments[place].used == 0 or _same_datagram(fragments[place], packet, identification):
+        if fragments[place].used == 0 or _same_datagram(fragments[place], packet, announced, identification):
             chosen = place
             break
         if fragments[place].time_ns < fragments[chosen].time_ns:
@@ -61,20 +65,24 @@ def remember_fragment(fragments, packet, identification, key):  # type: ignore[n
     entry.identification = identification
     entry.source_port = packet.source_port
     entry.destination_port = packet.destination_port
+    entry.announced = announced
     entry.protocol = packet.protocol
+    entry.has_ports = packet.marks & HAS_PORTS
     entry.ip_version = packet.ip_version
     entry.used = 1
 
 
 @hostile_kernel
-def recall_fragment(fragments, packet, identification, key):  # type: ignore[no-untyped-def]
-    """Give a later fragment the ports of its datagram's first one, if that was seen within the timeout."""
-    home = _home(fragments, packet, identification, key)
+def recall_fragment(fragments, packet, identification, key):
+    """Give a later fragment the protocol and ports of its datagram's first one, if that was seen within the timeout."""
+    announced = packet.protocol
+    home = _home(fragments, packet, announced, identification, key)
     for probe in range(PROBES):
         entry = fragments[(home + probe) & (fragments.size - 1)]
-        if _same_datagram(entry, packet, identification):
+        if _same_datagram(entry, packet, announced, identification):
             if abs(packet.time_ns - entry.time_ns) < FRAGMENT_TIMEOUT_NS:
+                packet.protocol = entry.protocol
                 packet.source_port = entry.source_port
                 packet.destination_port = entry.destination_port
-                packet.marks |= HAS_PORTS
+                packet.marks |= entry.has_ports
             return

@@ -13,11 +13,13 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import numba
+import numba.np.linalg
+from numba.core import config
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = Callable[..., Any]
 
 _MARKER: Final = "complete"
 
@@ -63,22 +65,53 @@ def mark_compiled() -> None:
         (folder / _MARKER).touch()
 
 
-def _compile(function: Function, *, boundscheck: bool) -> Function:
+def forgo_linear_algebra() -> None:
+    """Keep Numba from importing SciPy's linear algebra, which no kernel uses and which takes a quarter of a second.
+
+    For the command line only: it holds for the whole process, other users of Numba in it included.
+    """
+
+    def absent() -> None:
+        raise ImportError("linear algebra is switched off in this process")
+
+    numba.np.linalg.ensure_blas = absent
+
+
+def _compile(function: Function, *, boundscheck: bool, inline: bool) -> Function:
     folder = cache_directory()
-    before = numba.config.CACHE_DIR
+    before = config.CACHE_DIR
     try:
         # Numba picks the cache folder while it decorates; the setting is global, so it is put back at once.
-        numba.config.CACHE_DIR = str(folder) if folder else before
-        return cast("Function", numba.njit(nogil=True, cache=folder is not None, boundscheck=boundscheck)(function))
+        config.CACHE_DIR = str(folder) if folder else before
+        compiler = numba.njit(
+            nogil=True,
+            cache=folder is not None,
+            boundscheck=boundscheck,
+            forceinline=inline,
+        )
+        return cast("Function", compiler(function))
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 def kernel(function: Function) -> Function:
     """Compile an inner loop over memory that netsift itself laid out."""
-    return _compile(function, boundscheck=False)
+    return _compile(function, boundscheck=False, inline=False)
+
+
+def inline_kernel(function: Function) -> Function:
+    """Compile a part of kernels that is copied into each of them.
+
+    A call passes every array as seven words, which costs more than most parts do.
+    """
+    return _compile(function, boundscheck=False, inline=True)
 
 
 def hostile_kernel(function: Function) -> Function:
-    """Compile an inner loop over bytes that came from outside; every index is checked."""
-    return _compile(function, boundscheck=True)
+    """Compile a loop over bytes that came from outside; every index is checked. Also for what few packets need."""
+    return _compile(function, boundscheck=True, inline=False)
+
+
+def inline_hostile_kernel(function: Function) -> Function:
+    """Compile a part of hostile kernels that nearly every packet needs: checked like them, copied into each."""
+    return _compile(function, boundscheck=True, inline=True)

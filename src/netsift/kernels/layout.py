@@ -38,6 +38,8 @@ HAS_PORTS: Final = 1
 FRAGMENT: Final = 2
 LATER_FRAGMENT: Final = 4
 TCP_KNOWN: Final = 8
+ICMP_KNOWN: Final = 16
+HAS_TUNNEL_ID: Final = 32
 
 PACKET: Final = np.dtype(
     [
@@ -70,7 +72,7 @@ PACKET: Final = np.dtype(
     ],
     align=True,
 )
-"""One decoded packet; ``marks`` is a set of HAS_PORTS, FRAGMENT, LATER_FRAGMENT and TCP_KNOWN."""
+"""One decoded packet; ``marks`` is a set of HAS_PORTS, FRAGMENT, LATER_FRAGMENT, TCP_KNOWN, ICMP_KNOWN and HAS_TUNNEL_ID."""
 
 FRAGMENT_ENTRY: Final = np.dtype(
     [
@@ -82,13 +84,15 @@ FRAGMENT_ENTRY: Final = np.dtype(
         ("identification", np.uint32),
         ("source_port", np.uint16),
         ("destination_port", np.uint16),
+        ("announced", np.uint8),
         ("protocol", np.uint8),
+        ("has_ports", np.uint8),
         ("ip_version", np.uint8),
         ("used", np.uint8),
     ],
     align=True,
 )
-"""The ports of a datagram's first fragment, kept for its later ones."""
+"""The protocol and ports of a datagram's first fragment, kept for its later ones."""
 
 FLOW: Final = np.dtype(
     [
@@ -267,6 +271,7 @@ RST_BACKWARD: Final = 32
 FIRST_RST_BACKWARD: Final = 64
 CLOSED: Final = 128
 BACKWARD_SEEN: Final = 256
+CLOSED_BY_RST: Final = 512
 
 # Codes of the category columns; the order is that of netsift.flows.schema, which a test holds together.
 TUNNEL_NONE: Final = 0

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.jit import kernel
+from netsift.kernels.jit import inline_kernel, kernel
 from netsift.kernels.layout import (
     BACKWARD_SEEN,
     CLOSED,
+    DETAIL,
+    CLOSED_BY_RST,
     DONE,
     END_ACTIVE,
     END_FIN,
@@ -32,6 +34,7 @@ from netsift.kernels.layout import (
     TABLE_FULL,
     WHEEL_SLOTS,
 )
+from netsift.kernels.prefetch import prefetch
 from netsift.kernels.statistics import FIN, RST, SYN, TCP, add_to_flow, start_detail
 from netsift.kernels.table import ABSENT, BACKWARD, find_flow, insert_flow, remove_flow
 from netsift.kernels.wheel import (
@@ -43,12 +46,18 @@ from netsift.kernels.wheel import (
 )
 
 ACK = 16
+
+FETCH_INDEX = 24
+FETCH_FLOW = 16
+FETCH_DETAIL = 8
+"""How many packets ahead each part of the table is asked for; measured on traffic with 60,000 live flows."""
+DETAIL_LINES = DETAIL.itemsize // 64 + 1
 ROOM_PER_PACKET = 2
 """A packet ends at most two flows besides those whose time is up: its own earlier one, and one that gives way."""
 
 
 @kernel
-def meter_packets(  # type: ignore[no-untyped-def]
+def meter_packets(
     packets, count, settings_array, state_array, flows, details, first_lengths, first_gaps_us,
     index, wheel, free_flows, free_details, ended,
 ):  # fmt: skip
@@ -58,6 +67,7 @@ def meter_packets(  # type: ignore[no-untyped-def]
     """
     settings, state = settings_array[0], state_array[0]
     while state.position < count:
+        _look_ahead(packets, state.position, count, flows, details, first_lengths, first_gaps_us, index)
         packet = packets[state.position]
         if state.advanced == 0:
             _advance_clock(packet.time_ns, state)
@@ -84,8 +94,29 @@ def meter_packets(  # type: ignore[no-untyped-def]
     return DONE
 
 
-@kernel
-def _advance_clock(time_ns, state):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _look_ahead(packets, position, count, flows, details, first_lengths, first_gaps_us, index):
+    """Fetch what later packets of the batch will need: first the index, then the flow, then its statistics."""
+    mask = index.size - 1
+    if position + FETCH_INDEX < count:
+        prefetch(index, np.int64(packets[position + FETCH_INDEX].hash) & mask, 1)
+    if position + FETCH_FLOW < count:
+        entry = index[np.int64(packets[position + FETCH_FLOW].hash) & mask]
+        if entry != 0:
+            prefetch(flows, np.int64(entry & np.uint64(0xFFFFFFFF)) - 1, 2)
+    if position + FETCH_DETAIL < count:
+        entry = index[np.int64(packets[position + FETCH_DETAIL].hash) & mask]
+        if entry != 0:
+            detail = np.int64(flows[np.int64(entry & np.uint64(0xFFFFFFFF)) - 1].detail)
+            if detail != NOTHING:
+                prefetch(details, detail, DETAIL_LINES)
+                if first_lengths.shape[1] > 0:
+                    prefetch(first_lengths, detail, 1)
+                    prefetch(first_gaps_us, detail, 1)
+
+
+@inline_kernel
+def _advance_clock(time_ns, state):
     if state.started == 0:
         state.started = 1
         state.now_ns = time_ns
@@ -98,8 +129,8 @@ def _advance_clock(time_ns, state):  # type: ignore[no-untyped-def]
         state.now_ns = time_ns
 
 
-@kernel
-def _turn_wheel(settings, state, flows, index, wheel, ended):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _turn_wheel(settings, state, flows, index, wheel, ended):
     """Visit every second that has passed; return whether there was room for all flows whose time was up."""
     target = state.elapsed_ns // NANOSECONDS_PER_SECOND
     while state.wheel_second < target:
@@ -119,21 +150,21 @@ def _turn_wheel(settings, state, flows, index, wheel, ended):  # type: ignore[no
     return True
 
 
-@kernel
-def _end_flow(slot, reason, state, flows, index, wheel, ended):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _end_flow(slot, reason, state, flows, index, wheel, ended):
     flow = flows[slot]
     remove_from_wheel(wheel, flows, slot)
     remove_flow(index, flow.hash, slot)
     if flow.history & CLOSED:
-        reason = END_RST if flow.history & (RST_FORWARD | RST_BACKWARD) else END_FIN
+        reason = END_RST if flow.history & CLOSED_BY_RST else END_FIN
     flow.end_reason = reason
     state.live_flows -= 1
     ended[state.done] = slot
     state.done += 1
 
 
-@kernel
-def _meter_packet(  # type: ignore[no-untyped-def]
+@inline_kernel
+def _meter_packet(
     packet, settings, state, flows, details, first_lengths, first_gaps_us, index, wheel,
     free_flows, free_details, ended,
 ):  # fmt: skip
@@ -160,8 +191,8 @@ def _meter_packet(  # type: ignore[no-untyped-def]
         )  # fmt: skip
     slot = _take_slot(state, free_flows)
     _open_flow(flows[slot], packet, backward, part, state)
-    if settings.tcp_end and _closes(flows[slot].history):
-        flows[slot].history |= CLOSED
+    if settings.tcp_end:
+        flows[slot].history |= _closing(flows[slot].history)
     insert_flow(index, packet.hash, slot)
     append_to_wheel(wheel, flows, slot, deadline_second(flows[slot], settings), state.wheel_second)
     state.opened_flows += 1
@@ -169,8 +200,8 @@ def _meter_packet(  # type: ignore[no-untyped-def]
     state.peak_flows = max(state.peak_flows, state.live_flows)
 
 
-@kernel
-def _ends_before(flow, packet, settings, state):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _ends_before(flow, packet, settings, state):
     """Return the reason why the flow ends before this packet, or −1 if the packet joins it."""
     idle_ns = state.elapsed_ns - flow.last_elapsed_ns
     if flow.history & CLOSED:
@@ -185,8 +216,8 @@ def _ends_before(flow, packet, settings, state):  # type: ignore[no-untyped-def]
     return -1
 
 
-@kernel
-def _join(  # type: ignore[no-untyped-def]
+@inline_kernel
+def _join(
     slot, packet, backward, settings, state, flows, details, first_lengths, first_gaps_us, wheel, free_details
 ):
     flow = flows[slot]
@@ -198,25 +229,28 @@ def _join(  # type: ignore[no-untyped-def]
     place = flow.detail
     add_to_flow(flow, details[place], first_lengths[place], first_gaps_us[place], packet, backward, settings)
     flow.last_ns = max(flow.last_ns, packet.time_ns)
-    if flow.history & CLOSED:
-        return
-    flow.last_elapsed_ns = state.elapsed_ns
+    closed = flow.history & CLOSED
+    if not closed:
+        flow.last_elapsed_ns = state.elapsed_ns
     if backward or packet.protocol == TCP:
         flow.history = _history(flow.history, packet, backward)
-        if settings.tcp_end and _closes(flow.history):
-            flow.history |= CLOSED
+        if settings.tcp_end and not closed and _closing(flow.history):
+            flow.history |= _closing(flow.history)
             remove_from_wheel(wheel, flows, slot)
             append_to_wheel(wheel, flows, slot, deadline_second(flow, settings), state.wheel_second)
 
 
-@kernel
-def _closes(history):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _closing(history):
+    """Return the bits that say that and by what a flow with this history is closed, 0 while it is open."""
     both = FIN_FORWARD | FIN_BACKWARD
-    return history & (RST_FORWARD | RST_BACKWARD) != 0 or history & both == both
+    if history & (RST_FORWARD | RST_BACKWARD):
+        return CLOSED | CLOSED_BY_RST
+    return CLOSED if history & both == both else 0
 
 
-@kernel
-def _history(history, packet, backward):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _history(history, packet, backward):
     flags = packet.tcp_flags if packet.protocol == TCP else np.uint8(0)
     seen = np.int64(history)
     if backward:
@@ -239,8 +273,8 @@ def _history(history, packet, backward):  # type: ignore[no-untyped-def]
     return seen
 
 
-@kernel
-def _take_slot(state, free_flows):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _take_slot(state, free_flows):
     if state.flow_free > 0:
         state.flow_free -= 1
         return np.int64(free_flows[state.flow_free])
@@ -248,8 +282,8 @@ def _take_slot(state, free_flows):  # type: ignore[no-untyped-def]
     return state.flow_high_water - 1
 
 
-@kernel
-def _take_detail(state, free_details):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _take_detail(state, free_details):
     if state.detail_free > 0:
         state.detail_free -= 1
         return np.int64(free_details[state.detail_free])
@@ -257,8 +291,8 @@ def _take_detail(state, free_details):  # type: ignore[no-untyped-def]
     return state.detail_high_water - 1
 
 
-@kernel
-def _open_flow(flow, packet, backward, part, state):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _open_flow(flow, packet, backward, part, state):
     if backward:
         flow.source_high, flow.source_low = packet.destination_high, packet.destination_low
         flow.destination_high, flow.destination_low = packet.source_high, packet.source_low
@@ -296,7 +330,7 @@ def _open_flow(flow, packet, backward, part, state):  # type: ignore[no-untyped-
 
 
 @kernel
-def end_all(settings_array, state_array, flows, index, wheel, ended):  # type: ignore[no-untyped-def]
+def end_all(settings_array, state_array, flows, index, wheel, ended):
     """End every live flow in the order of the wheel; return DONE, or OUTPUT_FULL to be called again."""
     settings, state = settings_array[0], state_array[0]
     for ahead in range(WHEEL_SLOTS):
@@ -309,7 +343,7 @@ def end_all(settings_array, state_array, flows, index, wheel, ended):  # type: i
 
 
 @kernel
-def release_ended(state_array, flows, free_flows, free_details, ended):  # type: ignore[no-untyped-def]
+def release_ended(state_array, flows, free_flows, free_details, ended):
     """Give the slots of the ended flows back once they have been written."""
     state = state_array[0]
     for position in range(state.done):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.jit import kernel
+from netsift.kernels.jit import inline_kernel, kernel
 
 # Codes in the order of netsift.flows.schema.PAYLOAD_KINDS, which a test holds together.
 TLS, HTTP, SSH, SMB, RDP, BANNER, SIP, BITTORRENT, STUN, QUIC, DNS, NTP, TEXT, ZEROS, BINARY = range(15)
@@ -12,32 +12,28 @@ TLS, HTTP, SSH, SMB, RDP, BANNER, SIP, BITTORRENT, STUN, QUIC, DNS, NTP, TEXT, Z
 UDP = 17
 
 
-def _word(text: bytes) -> int:
-    return int.from_bytes(text, "little")
-
-
 HTTP_WORDS = tuple(
-    _word(text)
+    int.from_bytes(text, "little")
     for text in (b"GET ", b"POST", b"HEAD", b"PUT ", b"HTTP", b"OPTI", b"DELE", b"CONN", b"PATC", b"PRI ")
 )
-SSH_WORD = _word(b"SSH-")
-SMB_WORD = _word(b"\xffSMB")
-SMB2_WORD = _word(b"\xfeSMB")
-SIP_WORDS = (_word(b"INVI"), _word(b"REGI"), _word(b"SIP/"))
-BITTORRENT_WORD = _word(b"\x13BitTorr")
-STUN_COOKIE = _word(b"\x21\x12\xa4\x42")
+SSH_WORD = int.from_bytes(b"SSH-", "little")
+SMB_WORD = int.from_bytes(b"\xffSMB", "little")
+SMB2_WORD = int.from_bytes(b"\xfeSMB", "little")
+SIP_WORDS = (int.from_bytes(b"INVI", "little"), int.from_bytes(b"REGI", "little"), int.from_bytes(b"SIP/", "little"))
+BITTORRENT_WORD = int.from_bytes(b"\x13BitTorr", "little")
+STUN_COOKIE = int.from_bytes(b"\x21\x12\xa4\x42", "little")
 QUIC_VERSIONS = (0x00000001, 0x6B3343CF, 0x00000000)
 DNS_PORTS = (53, 5353, 5355)
 NTP_PORT = 123
 
 
-@kernel
-def _byte(prefix, index):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _byte(prefix, index):
     return np.int64((prefix >> np.uint64(8 * index)) & np.uint64(0xFF))
 
 
-@kernel
-def _is_text(prefix, length):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _is_text(prefix, length):
     for index in range(length):
         byte = _byte(prefix, index)
         if not (32 <= byte <= 126 or byte in (9, 10, 13)):
@@ -45,16 +41,16 @@ def _is_text(prefix, length):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
-def _is_banner(prefix):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _is_banner(prefix):
     for index in range(3):
         if not 48 <= _byte(prefix, index) <= 57:
             return False
     return _byte(prefix, 3) in (32, 45)
 
 
-@kernel
-def _quic_version(prefix):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _quic_version(prefix):
     version = np.int64(0)
     for index in range(1, 5):
         version = (version << 8) | _byte(prefix, index)
@@ -62,8 +58,8 @@ def _quic_version(prefix):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def payload_kind(prefix, length, protocol, source_port, destination_port):  # type: ignore[no-untyped-def]
-    """Return the code of what a payload looks like; ``prefix`` holds its first ``length`` (1 to 8) bytes, first lowest."""
+def payload_kind(prefix, length, protocol, source_port, destination_port):
+    """Return the code of what a payload looks like; ``prefix`` holds its first ``length`` (1 to 8) bytes."""
     head = np.int64(prefix & np.uint64(0xFFFFFFFF))
     tail = np.int64(prefix >> np.uint64(32))
     first = _byte(prefix, 0)
@@ -76,9 +72,9 @@ def payload_kind(prefix, length, protocol, source_port, destination_port):  # ty
             return SSH
     if length >= 8 and tail in (SMB_WORD, SMB2_WORD):
         return SMB
+    if length >= 3 and first == 3 and _byte(prefix, 1) == 0 and _byte(prefix, 2) <= 1:
+        return RDP
     if length >= 4:
-        if first == 3 and _byte(prefix, 1) == 0 and _byte(prefix, 2) <= 1:
-            return RDP
         if _is_banner(prefix):
             return BANNER
         if head in SIP_WORDS:

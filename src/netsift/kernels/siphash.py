@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.jit import kernel
+from netsift.kernels.jit import inline_kernel, kernel
 
 
-@kernel
+@inline_kernel
 def _rotate_left(value: np.uint64, bits: np.uint64) -> np.uint64:
     return (value << bits) | (value >> (np.uint64(64) - bits))
 
 
-@kernel
-def _sip_round(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _sip_round(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64):
     v0 += v1
     v1 = _rotate_left(v1, np.uint64(13)) ^ v0
     v0 = _rotate_left(v0, np.uint64(32))
@@ -32,7 +32,7 @@ def _sip_round(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64):  # t
 
 
 @kernel
-def siphash_words(key_low, key_high, words):  # type: ignore[no-untyped-def]
+def siphash_words(key_low, key_high, words):
     """Return SipHash-1-3 of a tuple of little-endian 64-bit words under a 128-bit key, as uint64."""
     v0 = key_low ^ np.uint64(0x736F6D6570736575)
     v1 = key_high ^ np.uint64(0x646F72616E646F6D)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.jit import kernel
+from netsift.kernels.jit import inline_kernel, kernel
 from netsift.kernels.layout import (
     FRAGMENT,
     LATER_FRAGMENT,
@@ -20,7 +20,7 @@ TCP = 6
 
 
 @kernel
-def start_detail(flow, detail, first_lengths, first_gaps_us, settings):  # type: ignore[no-untyped-def]
+def start_detail(flow, detail, first_lengths, first_gaps_us, settings):
     """Enter a flow's first packet into its (template) statistics."""
     detail.active_start_ns = flow.first_ns
     if first_lengths.size > 0:
@@ -36,7 +36,7 @@ def start_detail(flow, detail, first_lengths, first_gaps_us, settings):  # type:
 
 
 @kernel
-def add_to_flow(flow, detail, first_lengths, first_gaps_us, packet, backward, settings):  # type: ignore[no-untyped-def]
+def add_to_flow(flow, detail, first_lengths, first_gaps_us, packet, backward, settings):
     """Enter a later packet into the statistics of its flow and of its direction."""
     time_ns = packet.time_ns
     gap_ns = max(time_ns - flow.last_ns, np.int64(0))
@@ -63,8 +63,8 @@ def add_to_flow(flow, detail, first_lengths, first_gaps_us, packet, backward, se
         add_to_direction(detail.forward, detail.backward, packet, time_ns, settings)
 
 
-@kernel
-def _add_idle(detail, gap_ns, gap_us):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _add_idle(detail, gap_ns, gap_us):
     detail.idles += np.uint32(1)
     detail.idle_sum_ns += gap_ns
     detail.idle_min_ns = min(detail.idle_min_ns, gap_ns)
@@ -73,7 +73,7 @@ def _add_idle(detail, gap_ns, gap_us):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def add_active(detail, end_ns):  # type: ignore[no-untyped-def]
+def add_active(detail, end_ns):
     """Enter the active time that began at ``active_start_ns`` and ended at ``end_ns``."""
     active_ns = end_ns - detail.active_start_ns
     active_us = active_ns / 1000.0
@@ -84,7 +84,7 @@ def add_active(detail, end_ns):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def add_to_direction(direction, other, packet, time_ns, settings):  # type: ignore[no-untyped-def]
+def add_to_direction(direction, other, packet, time_ns, settings):
     """Enter a packet (or a flow's first packet) into one direction; ``other`` is the opposite one."""
     length = np.uint64(packet.length)
     payload = np.uint64(packet.payload_length)
@@ -129,8 +129,8 @@ def add_to_direction(direction, other, packet, time_ns, settings):  # type: igno
         _add_tcp(direction, packet)
 
 
-@kernel
-def _add_to_run(direction, payload, time_ns, settings):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _add_to_run(direction, payload, time_ns, settings):
     if direction.run_packets == 0 or time_ns - direction.run_last_ns > settings.bulk_gap_ns:
         direction.run_packets = 1
         direction.run_bytes = payload
@@ -150,8 +150,8 @@ def _add_to_run(direction, payload, time_ns, settings):  # type: ignore[no-untyp
     direction.run_last_ns = time_ns
 
 
-@kernel
-def _add_tcp(direction, packet):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _add_tcp(direction, packet):
     flags = np.uint32(packet.tcp_flags)
     one = np.uint32(1)
     direction.fin += flags & one
@@ -171,8 +171,8 @@ def _add_tcp(direction, packet):  # type: ignore[no-untyped-def]
         _track_sequence(direction, packet, flags)
 
 
-@kernel
-def _track_sequence(direction, packet, flags):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _track_sequence(direction, packet, flags):
     markers = np.uint32(1 if flags & SYN else 0) + np.uint32(1 if flags & FIN else 0)
     length = np.uint32(packet.payload_length + markers)
     if length == 0:
@@ -200,13 +200,13 @@ def _track_sequence(direction, packet, flags):  # type: ignore[no-untyped-def]
         direction.next_sequence = end
 
 
-@kernel
-def _inside(sequence, start, end):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _inside(sequence, start, end):
     return np.int32(np.uint32(sequence - start)) >= 0 and np.int32(np.uint32(sequence - end)) < 0
 
 
-@kernel
-def _shrink_hole(direction, start, end):  # type: ignore[no-untyped-def]
+@inline_kernel
+def _shrink_hole(direction, start, end):
     if start == direction.hole_start:
         direction.hole_start = end
     else:

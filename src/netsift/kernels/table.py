@@ -16,7 +16,7 @@ BACKWARD = 2
 
 
 @kernel
-def flow_direction(flow, packet):  # type: ignore[no-untyped-def]
+def flow_direction(flow, packet):
     """Return FORWARD or BACKWARD if the packet belongs to the flow's key, else 0."""
     if (
         flow.protocol != packet.protocol
@@ -47,7 +47,7 @@ def flow_direction(flow, packet):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def find_flow(index, flows, packet):  # type: ignore[no-untyped-def]
+def find_flow(index, flows, packet):
     """Return (slot, direction) of the live flow that the packet belongs to, or (ABSENT, 0)."""
     mask = index.size - 1
     digest = np.uint64(packet.hash)
@@ -65,7 +65,7 @@ def find_flow(index, flows, packet):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def insert_flow(index, digest, slot):  # type: ignore[no-untyped-def]
+def insert_flow(index, digest, slot):
     """Enter a flow's slot under its hash."""
     mask = index.size - 1
     place = np.int64(digest) & mask
@@ -75,7 +75,7 @@ def insert_flow(index, digest, slot):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def remove_flow(index, digest, slot):  # type: ignore[no-untyped-def]
+def remove_flow(index, digest, slot):
     """Take a flow's entry out and close the gap, so that no tombstones gather."""
     mask = index.size - 1
     wanted = (np.uint64(digest) << np.uint64(32)) | np.uint64(slot + 1)
@@ -97,7 +97,7 @@ def remove_flow(index, digest, slot):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def rebuild_index(old_index, index):  # type: ignore[no-untyped-def]
+def rebuild_index(old_index, index):
     """Enter every flow of ``old_index`` into a larger, empty ``index``."""
     for place in range(old_index.size):
         entry = old_index[place]

@@ -15,14 +15,14 @@ NOTHING = -1
 
 
 @kernel
-def deadline_second(flow, settings):  # type: ignore[no-untyped-def]
+def deadline_second(flow, settings):
     """Return the first second of elapsed time in which the flow has outlived its timeout."""
     timeout_ns = settings.linger_ns if flow.history & CLOSED else settings.idle_timeout_ns
     return (flow.last_elapsed_ns + timeout_ns) // NANOSECONDS_PER_SECOND + 1
 
 
 @kernel
-def append_to_wheel(wheel, flows, slot, second, hand):  # type: ignore[no-untyped-def]
+def append_to_wheel(wheel, flows, slot, second, hand):
     """Append a flow to the list of ``second``, at most one turn ahead of the wheel's ``hand``."""
     place = min(second, hand + WHEEL_SLOTS - 1) & (WHEEL_SLOTS - 1)
     flow, entry = flows[slot], wheel[place]
@@ -37,7 +37,7 @@ def append_to_wheel(wheel, flows, slot, second, hand):  # type: ignore[no-untype
 
 
 @kernel
-def remove_from_wheel(wheel, flows, slot):  # type: ignore[no-untyped-def]
+def remove_from_wheel(wheel, flows, slot):
     """Unlink a flow from the list it is in."""
     flow = flows[slot]
     entry = wheel[flow.wheel_slot]
@@ -52,10 +52,10 @@ def remove_from_wheel(wheel, flows, slot):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def oldest_flow(wheel, flows, settings, hand):  # type: ignore[no-untyped-def]
+def oldest_flow(wheel, flows, settings, hand):
     """Return the slot of the flow that gives way when the table is full, or NOTHING.
 
-    It is the first, from the hand on, that still lies in the second of its deadline; others met on the way are moved there.
+    It is the first, from the hand on, that still lies in the second of its deadline; others on the way are moved.
     """
     for ahead in range(1, WHEEL_SLOTS):
         place = (hand + ahead) & (WHEEL_SLOTS - 1)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +30,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from netsift.errors import InputError, OutputError
+from netsift.errors import InputError
+from netsift.files import whole_file
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.features import BY_NAME
 from netsift.models.graph import audit_graph, class_names_error
@@ -116,20 +116,8 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    content = bundle_bytes(bundle)
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.close()
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            except OSError:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise OutputError(f"{path}: the model cannot be written: {error.strerror or error}") from error
+    with whole_file(path) as temporary:
+        temporary.write_bytes(bundle_bytes(bundle))
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from netsift.errors import InputError
 from netsift.models.features import FeatureMatrix, feature_matrix
-from netsift.models.labelled import BENIGN, LabelledInput, labelled_batches
+from netsift.models.labelled import BENIGN, LabelledInput, expand_labelled, labelled_batches
 from netsift.models.manifest import TrainingInput
+from netsift.sources.statistics import ReadStatistics
 
 DEFAULT_MAX_ROWS: Final = 500_000
 """Rows kept for training; with every feature about 230 MB."""
@@ -28,7 +29,8 @@ class Dataset:
     """Labelled rows.
 
     ``matrix`` has shape (rows, features); ``classes`` (rows,) are indices into ``names``, whose first is benign;
-    ``groups`` (rows,) are indices into ``inputs``. ``unlabelled`` flows had no label, ``sampled_out`` rows no room.
+    ``groups`` (rows,) are indices into ``inputs``. ``unlabelled`` flows had no label, ``sampled_out`` rows no room;
+    ``problems`` are what was damaged in the inputs.
     """
 
     matrix: FeatureMatrix
@@ -39,6 +41,7 @@ class Dataset:
     inputs: tuple[TrainingInput, ...]
     unlabelled: int
     sampled_out: int
+    problems: tuple[str, ...]
 
     @property
     def rows_of_class(self) -> dict[str, int]:
@@ -90,47 +93,80 @@ class Reservoir:
         self._held = len(drawn)
 
 
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How many rows are kept, in all and of each file: with the second, no single flood fills the sample."""
+
+    max_rows: int = DEFAULT_MAX_ROWS
+    max_rows_per_file: int = DEFAULT_MAX_ROWS
+    seed: int = 0
+
+
 def read_dataset(
     inputs: Sequence[LabelledInput],
     feature_names: Sequence[str],
-    max_rows: int,
-    seed: int,
+    sampling: Sampling,
     progress: Callable[[str, int, int], None],
 ) -> Dataset:
-    """Read and label every input, keeping at most ``max_rows`` rows.
+    """Read and label every input, keeping a random sample of bounded size; each file is a group.
 
     Raises:
         InputError: an input cannot be read, or benign or attack flows are missing altogether.
     """
-    reservoir = Reservoir(max_rows, seed)
-    codes = {BENIGN: 0}
-    rows_read: list[int] = []
-    unlabelled = 0
-    for group, source in enumerate(inputs):
-        progress(f"reading {source.path.name}", group, len(inputs))
-        before = reservoir.seen
-        for labelled in labelled_batches(source, feature_names):
-            code = [-1 if name is None else codes.setdefault(name, len(codes)) for name in labelled.classes]
-            marks = np.stack([np.array(code, dtype=np.int64), np.full(len(code), group)], axis=1)
+    reader = _Reader(tuple(feature_names), sampling)
+    files = [file for source in inputs for file in expand_labelled(source)]
+    for number, file in enumerate(files):
+        progress(f"reading {file.path.name}", number, len(files))
+        reader.read(file)
+    return reader.dataset()
+
+
+class _Reader:
+    """Labels and samples one file after another."""
+
+    def __init__(self, feature_names: tuple[str, ...], sampling: Sampling) -> None:
+        self._feature_names = feature_names
+        self._sampling = sampling
+        self._reservoir = Reservoir(sampling.max_rows, sampling.seed)
+        self._codes = {BENIGN: 0}
+        self._inputs: list[TrainingInput] = []
+        self._problems: list[str] = []
+        self._unlabelled = 0
+
+    def read(self, file: LabelledInput) -> None:
+        group = len(self._inputs)
+        sample = Reservoir(self._sampling.max_rows_per_file, self._sampling.seed + group)
+        statistics = ReadStatistics()
+        for labelled in labelled_batches(file, statistics):
+            codes = [-1 if name is None else self._code(name) for name in labelled.classes]
+            marks = np.stack([np.array(codes, dtype=np.int64), np.full(len(codes), group)], axis=1)
             has_label = marks[:, 0] >= 0
-            unlabelled += int((~has_label).sum())
-            reservoir.add(feature_matrix(labelled.batch, feature_names)[has_label], marks[has_label])
-        rows_read.append(reservoir.seen - before)
-    if not reservoir.seen:
-        raise InputError("the inputs hold no labelled flow")
-    matrix, marks = reservoir.rows()
-    names, classes = _renumbered(codes, marks[:, 0])
-    fingerprints = tuple(_fingerprint(source.path, rows) for source, rows in zip(inputs, rows_read, strict=True))
-    return Dataset(
-        matrix,
-        classes,
-        marks[:, 1],
-        names,
-        tuple(feature_names),
-        fingerprints,
-        unlabelled,
-        reservoir.seen - len(matrix),
-    )
+            self._unlabelled += int((~has_label).sum())
+            sample.add(feature_matrix(labelled.batch, self._feature_names)[has_label], marks[has_label])
+        if sample.seen:
+            self._reservoir.add(*sample.rows())
+        self._problems += statistics.capture.problems
+        self._inputs.append(TrainingInput(name=file.path.name, rows=sample.seen, sha256=_sha256(file.path)))
+
+    def _code(self, name: str) -> int:
+        return self._codes.setdefault(name, len(self._codes))
+
+    def dataset(self) -> Dataset:
+        if not self._reservoir.seen:
+            raise InputError("the inputs hold no labelled flow")
+        matrix, marks = self._reservoir.rows()
+        names, classes = _renumbered(self._codes, marks[:, 0])
+        return Dataset(
+            matrix=matrix,
+            classes=classes,
+            groups=marks[:, 1],
+            names=names,
+            feature_names=self._feature_names,
+            inputs=tuple(self._inputs),
+            unlabelled=self._unlabelled,
+            sampled_out=sum(one.rows for one in self._inputs) - len(matrix),
+            problems=tuple(self._problems),
+        )
 
 
 def _renumbered(codes: dict[str, int], classes: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
@@ -147,15 +183,12 @@ def _renumbered(codes: dict[str, int], classes: npt.NDArray[np.int64]) -> tuple[
     return names, number[classes]
 
 
-def _fingerprint(path: Path, rows: int) -> TrainingInput:
-    """Return name, rows and SHA-256 of a file, or of all files of a folder in the order of their names."""
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    files: Iterable[Path] = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else (path,)
-    for file_path in files:
-        with file_path.open("rb") as file:
-            while block := file.read(_HASH_BLOCK):
-                digest.update(block)
-    return TrainingInput(name=path.name, rows=rows, sha256=digest.hexdigest())
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def describe_classes(dataset: Dataset) -> str:

@@ -102,7 +102,7 @@ def _numbers(column: pa.Array, name: str) -> npt.NDArray[np.float32]:
         raise InputError(f"column {name} holds {column.type}, not numbers") from error
     values: npt.NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False)
     finite = np.nan_to_num(values, nan=MISSING, posinf=_GREATEST, neginf=MISSING)
-    return np.minimum(finite, _GREATEST).astype(np.float32)
+    return np.clip(finite, -_GREATEST, _GREATEST).astype(np.float32)
 
 
 def _category_codes(column: pa.Array, categories: tuple[str, ...]) -> npt.NDArray[np.float32]:

@@ -82,7 +82,9 @@ def _tree_attributes(tree: Any, number: int, trees: int) -> dict[str, npt.NDArra
     """Return one scikit-learn tree's part of each attribute."""
     leaf = tree.children_left == LEAF
     share = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True) / trees
-    leaf_node, leaf_class = np.nonzero(leaf[:, None] & (share > 0))
+    # With two classes the runtime derives the second from the first wherever a leaf does not give both.
+    given = (share > 0) | (share.shape[1] == 2)
+    leaf_node, leaf_class = np.nonzero(leaf[:, None] & given)
     return {
         "nodes_treeids": np.full(tree.node_count, number),
         "nodes_nodeids": np.arange(tree.node_count),

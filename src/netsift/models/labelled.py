@@ -8,7 +8,6 @@ which the caller names. A flow without a label is left out and counted.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError
-from netsift.flows import schema
-from netsift.models.features import required_columns
+from netsift.sources.flows import read_flows
+from netsift.sources.statistics import ReadStatistics
+from netsift.sources.tables import is_flow_file
 
 BENIGN: Final = "benign"
 """Class of ordinary traffic; every other class is an attack."""
@@ -33,10 +34,11 @@ LABEL_FILE_COLUMNS: Final = (
 )  # fmt: skip
 """Header of a label file."""
 
-_FLOW_FORMATS: Final = {".parquet": "parquet", ".csv": "csv", ".arrow": "ipc", ".feather": "ipc", ".jsonl": "json"}
+LABEL_FILE_SUFFIX: Final = ".labels.csv"
+"""A capture's label file has this in the place of the capture's suffix."""
+
 _PACKED: Final = frozenset({".gz", ".zst"})
 _JOIN_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol")
-_LONGEST_LINE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +57,31 @@ class LabelledBatch:
     classes: Sequence[str | None]
 
 
-def labelled_batches(source: LabelledInput, feature_names: Sequence[str]) -> Iterator[LabelledBatch]:
-    """Yield the flows of one input with their classes.
+def expand_labelled(source: LabelledInput) -> list[LabelledInput]:
+    """Return one input per file: a directory stands for every file below it that is not a label file.
 
     Raises:
-        InputError: the input cannot be read, or has no labels.
+        InputError: a directory without files.
     """
-    if not source.path.exists():
-        raise InputError(f"{source.path}: no such file")
+    files = expand_inputs([str(source.path)])
+    return [LabelledInput(Path(name), source.label) for name in files if not name.endswith(LABEL_FILE_SUFFIX)]
+
+
+def labelled_batches(source: LabelledInput, statistics: ReadStatistics) -> Iterator[LabelledBatch]:
+    """Yield the flows of one file with their classes; ``statistics`` is filled on the way.
+
+    Raises:
+        InputError: the file cannot be read, or has no labels.
+    """
+    batches = read_flows([source.path], statistics=statistics)
     if source.label is not None:
         name = class_name(source.label, None)
-        yield from (LabelledBatch(batch, [name] * batch.num_rows) for batch in _flows(source.path))
-    elif source.path.suffix in _FLOW_FORMATS:
-        yield from _labelled_file(source.path, feature_names)
+        yield from (LabelledBatch(batch, [name] * batch.num_rows) for batch in batches)
+    elif is_flow_file(str(source.path)):
+        yield from (LabelledBatch(batch, _own_classes(batch, source.path)) for batch in batches)
     else:
         labels = FlowLabels.read(label_file_of(source.path))
-        yield from (LabelledBatch(batch, labels.classes(batch)) for batch in _flows(source.path))
-
-
-def _flows(path: Path) -> Iterator[pa.RecordBatch]:
-    from netsift.sources.flows import read_flows
-
-    yield from read_flows([path])
+        yield from (LabelledBatch(batch, labels.classes(batch)) for batch in batches)
 
 
 def class_name(label: str | None, attack: str | None) -> str | None:
@@ -92,65 +97,21 @@ def class_name(label: str | None, attack: str | None) -> str | None:
 def label_file_of(capture: Path) -> Path:
     """Return the path of the label file that belongs beside a capture: its name with ``.labels.csv`` for the suffix."""
     stem = capture.with_suffix("") if capture.suffix in _PACKED else capture
-    return stem.with_suffix(".labels.csv")
+    return stem.with_suffix(LABEL_FILE_SUFFIX)
 
 
-def _labelled_file(path: Path, feature_names: Sequence[str]) -> Iterator[LabelledBatch]:
-    import pyarrow.dataset
-
-    wanted = required_columns(feature_names)
-    try:
-        dataset = pyarrow.dataset.dataset(path, format=_file_format(path, wanted))
-        present = dataset.schema.names
-        if "label" not in present:
-            raise InputError(f"{path}: there is no label column; name the file with --benign or --attack instead")
-        columns = [name for name in (*wanted, "label", "attack") if name in present]
-        for batch in dataset.to_batches(columns=columns):
-            labels = pc.cast(batch.column("label"), pa.string()).to_pylist()
-            attacks = (
-                pc.cast(batch.column("attack"), pa.string()).to_pylist()
-                if "attack" in columns
-                else [None] * len(labels)
-            )
-            yield LabelledBatch(batch, [class_name(*pair) for pair in zip(labels, attacks, strict=True)])
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path}: not a readable flow file: {str(error).splitlines()[0]}") from error
+def _own_classes(batch: pa.RecordBatch, path: Path) -> list[str | None]:
+    present = batch.schema.names
+    if "label" not in present:
+        raise InputError(f"{path}: there is no label column; name the file with --benign or --attack instead")
+    labels = _texts(batch.column("label"))
+    attacks = _texts(batch.column("attack")) if "attack" in present else [None] * len(labels)
+    return [class_name(*pair) for pair in zip(labels, attacks, strict=True)]
 
 
-def _file_format(path: Path, wanted: Sequence[str]) -> Any:
-    """Return the pyarrow format of a flow file, with the schema's types where the format itself has none."""
-    import pyarrow.csv
-    import pyarrow.dataset
-    import pyarrow.json
-
-    kind = _FLOW_FORMATS[path.suffix]
-    types = {name: _plain_type(name) for name in wanted} | {"label": pa.string(), "attack": pa.string()}
-    if kind == "csv":
-        options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
-        return pyarrow.dataset.CsvFileFormat(convert_options=options)
-    if kind == "json":
-        # A column of an explicit schema that the file lacks would come back as nulls instead of missing.
-        present = _keys_of_first_line(path)
-        fields = [(name, data_type) for name, data_type in types.items() if name in present]
-        parse = pyarrow.json.ParseOptions(explicit_schema=pa.schema(fields), unexpected_field_behavior="infer")
-        return pyarrow.dataset.JsonFileFormat(parse_options=parse)
-    return kind
-
-
-def _keys_of_first_line(path: Path) -> frozenset[str]:
-    with path.open("rb") as file:
-        try:
-            first = json.loads(file.readline(_LONGEST_LINE))
-        except ValueError as error:
-            raise InputError(f"{path}: the first line is not JSON") from error
-    if not isinstance(first, dict):
-        raise InputError(f"{path}: the first line is not a JSON object")
-    return frozenset(first)
-
-
-def _plain_type(name: str) -> pa.DataType:
-    kind = schema.BY_NAME[name].kind
-    return pa.string() if kind in (schema.Kind.CATEGORY, schema.Kind.ADDRESS) else pa.float64()
+def _texts(column: pa.Array) -> list[str | None]:
+    texts: list[str | None] = pc.cast(column, pa.string()).to_pylist()
+    return texts
 
 
 _Key = tuple[tuple[str, int], tuple[str, int], int]

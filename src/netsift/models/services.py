@@ -63,4 +63,4 @@ def service_codes(source_port: npt.NDArray[np.int64], destination_port: npt.NDAr
     destination = np.where(valid, _CLASS_OF_PORT[np.where(valid, destination_port, 0)], 0)
     valid_source = (source_port > _NO_PORT) & (source_port < 65536)
     source = np.where(valid_source, _CLASS_OF_PORT[np.where(valid_source, source_port, 0)], 0)
-    return np.where((destination <= _OTHER) & (source > _OTHER), source, destination).astype(np.int16)
+    return np.where(destination <= _OTHER, np.maximum(destination, source), destination).astype(np.int16)

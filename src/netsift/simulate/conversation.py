@@ -113,6 +113,11 @@ class Stage:
     flood_packets: int = 4000
     background: float = 1.0
     volume: float = 1.0
+    extent: float = 1.0
+
+    def many(self, counts: LogNormal) -> int:
+        """How much of an attack there is, scaled by ``extent``; at least two."""
+        return max(2, round(self.draws.sample(counts) * self.extent))
 
     def bulk(self, sizes: LogNormal) -> int:
         """A size in bytes of something that can be large, scaled by the setting ``volume``."""

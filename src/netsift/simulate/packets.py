@@ -162,9 +162,10 @@ class Sender:
             yield frame.ljust(SMALLEST_FRAME_BYTES, b"\0")
 
     def icmp(self, kind: int, code: int, rest: int, payload: bytes) -> bytes:
-        """An ICMP message (RFC 792) or, over IPv6, an ICMPv6 one (RFC 4443); ``rest`` is the header's last four bytes."""
+        """An ICMP message (RFC 792) or, over IPv6, ICMPv6 (RFC 4443); ``rest`` is the header's last four bytes."""
         total = (kind << 8) + code + rest + word_sum(payload)
         if self.version == 6:
             total += self._pseudo_sum + ICMP6 + 8 + len(payload)
-        header = _ICMP.pack(kind, code, -total % 65535, rest)
+        # Of all messages only the all-zero one has a sum of 0, whose complement is 0xFFFF and not 0.
+        header = _ICMP.pack(kind, code, -total % 65535 if total else 0xFFFF, rest)
         return self._frame(ICMP if self.version == 4 else ICMP6, header, payload)

@@ -103,8 +103,9 @@ class NetworkParameters:
     )  # chosen
     device_systems: tuple[tuple[System, float], ...] = ((EMBEDDED, 0.4), (EMBEDDED_LINUX, 0.6))  # chosen
     external_systems: tuple[tuple[System, float], ...] = (
-        (LINUX, 0.4), (LINUX_OLD, 0.1), (WINDOWS, 0.15), (WINDOWS_SERVER, 0.1), (ANDROID, 0.12), (MACOS, 0.08), (BSD, 0.03), (EMBEDDED_LINUX, 0.02),
-    )  # fmt: skip
+        (LINUX, 0.4), (LINUX_OLD, 0.1), (WINDOWS, 0.15), (WINDOWS_SERVER, 0.1), (ANDROID, 0.12), (MACOS, 0.08),
+        (BSD, 0.03), (EMBEDDED_LINUX, 0.02),
+    )  # chosen  # fmt: skip
     wired_round_trip_ms: LogNormal = LogNormal(0.35, 0.4, 0.1, 2)  # switched LAN
     wireless_round_trip_ms: LogNormal = LogNormal(3.0, 0.6, 1, 40)  # Wi-Fi with contention
     wireless_share: float = 0.4  # chosen
@@ -156,9 +157,9 @@ class WebParameters:
     connections_per_page: LogNormal = LogNormal(2.6, 0.7, 1, 14)  # main site and third parties
     requests_per_connection: LogNormal = LogNormal(1.7, 0.9, 1, 30)  # HTTP/2 multiplexes a few per site
     request_bytes: LogNormal = LogNormal(520, 0.6, 90, 6000)
-    response_bytes: LogNormal = LogNormal(4200, 1.5, 120, 1_500_000)  # heavy-tailed: Crovella & Bestavros, 1997
-    upload_share: float = 0.06  # chosen: forms, photos, attachments
-    upload_bytes: LogNormal = LogNormal(40_000, 1.3, 1500, 2_000_000)
+    response_bytes: LogNormal = LogNormal(3600, 1.5, 120, 1_500_000)  # heavy-tailed: Crovella & Bestavros, 1997
+    upload_share: float = 0.09  # chosen: forms, photos, attachments
+    upload_bytes: LogNormal = LogNormal(40_000, 1.5, 1500, 2_000_000)
     server_time_ms: LogNormal = LogNormal(35, 1.0, 2, 4000)
     gap_between_requests_s: LogNormal = LogNormal(0.25, 1.3, 0.002, 20)
     quic_share: float = 0.2  # chosen
@@ -166,6 +167,7 @@ class WebParameters:
     plain_share: float = 0.08  # HTTP without TLS
     long_share: float = 0.06  # web sockets and push channels that stay open
     long_interval_s: LogNormal = LogNormal(25, 0.6, 5, 60)
+    long_messages: LogNormal = LogNormal(15, 1.2, 1, 400)  # minutes to hours; chosen
     linger_s: LogNormal = LogNormal(12, 1.2, 0.05, 110)  # keep-alive of servers before they close
     alternative_ports: tuple[int, ...] = (8443, 8080, 8000, 8888, 4443)  # web applications off the standard ports
     alternative_port_share: float = 0.03
@@ -217,17 +219,17 @@ class MediaParameters:
     viewers_share: float = 0.2  # chosen: clients that watch at some time
     video_gap_s: LogNormal = LogNormal(1100, 0.7, 120, 7200)
     video_chunks: LogNormal = LogNormal(16, 0.7, 4, 90)
-    video_chunk_bytes: LogNormal = LogNormal(260_000, 0.5, 40_000, 1_200_000)  # a few seconds at 0.5 to 2 Mbit/s
+    video_chunk_bytes: LogNormal = LogNormal(150_000, 0.5, 40_000, 1_200_000)  # a few seconds at 0.1 to 2 Mbit/s
     video_chunk_gap_s: LogNormal = LogNormal(5, 0.35, 2, 15)
     call_gap_s: LogNormal = LogNormal(2600, 0.8, 240, 14_400)
     call_seconds: LogNormal = LogNormal(55, 0.8, 10, 600)
     call_packets_s: float = 50  # one voice frame per 20 ms (RFC 3551 section 4.2)
     call_payload_bytes: Between = Between(60, 220)
     backup_gap_s: LogNormal = LogNormal(1500, 0.5, 300, 7200)
-    backup_bytes: LogNormal = LogNormal(900_000, 0.9, 60_000, 8_000_000)
+    backup_bytes: LogNormal = LogNormal(500_000, 0.9, 60_000, 8_000_000)
     cloud_backup_share: float = 0.5  # chosen: backups that leave the network, much like an exfiltration
     update_gap_s: LogNormal = LogNormal(1700, 0.8, 180, 14_400)
-    update_bytes: LogNormal = LogNormal(500_000, 1.0, 20_000, 6_000_000)
+    update_bytes: LogNormal = LogNormal(250_000, 1.0, 20_000, 6_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +258,8 @@ class VisitorParameters:
     """Strangers at the public servers: visitors, a crawler and slow mobile phones."""
 
     visit_gap_s: LogNormal = LogNormal(11, 1.0, 0.2, 300)
-    slow_share: float = 0.08  # visitors on a bad mobile line, much like slow HTTP
-    slow_pause_s: LogNormal = LogNormal(4, 0.8, 0.5, 40)
+    slow_share: float = 0.14  # visitors on a bad mobile line, much like slow HTTP
+    slow_pause_s: LogNormal = LogNormal(5, 1.0, 0.5, 60)
     crawler_pause_s: LogNormal = LogNormal(120, 0.6, 15, 900)  # between its runs
     crawler_gap_s: LogNormal = LogNormal(0.6, 0.8, 0.02, 10)  # between two fetches of a run
     crawler_pages: LogNormal = LogNormal(14, 0.7, 3, 120)
@@ -319,14 +321,14 @@ class WebAttackParameters:
 
     slow_connections: LogNormal = LogNormal(70, 0.7, 10, 300)
     slow_pause_s: LogNormal = LogNormal(9, 0.6, 1.5, 30)  # slow header tools default to 10 to 15 s
-    slow_piece_bytes: Between = Between(2, 60)
+    slow_piece_bytes: Between = Between(0, 60)  # besides the field's name
     slow_open_gap_s: LogNormal = LogNormal(0.15, 1.0, 0.01, 4)
     slow_seconds: LogNormal = LogNormal(180, 0.6, 30, 900)
     flood_requests_s: LogNormal = LogNormal(18, 1.0, 1.5, 150)
     flood_seconds: LogNormal = LogNormal(40, 0.7, 8, 240)
     flood_bots: tuple[int, ...] = (1, 3, 8, 25)
     flood_requests_per_connection: LogNormal = LogNormal(2, 1.0, 1, 60)
-    flood_largest_connections: int = 1500  # keeps captures small
+    flood_largest_connections: int = 800  # keeps captures small
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +364,8 @@ class WormParameters:
     exploit_share: float = 0.35  # of answered probes
     exploit_bytes: LogNormal = LogNormal(4500, 0.8, 600, 60_000)
     body_bytes: LogNormal = LogNormal(120_000, 0.7, 20_000, 800_000)
-    generations: int = 3
+    outside_answers: float = 0.05  # addresses outside that have the service; chosen
+    largest_probes: int = 1200  # of all infected hosts together; keeps captures small
 
 
 @dataclass(frozen=True, slots=True)

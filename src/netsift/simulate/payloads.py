@@ -75,7 +75,8 @@ def http_request(method: str, host: str, path: str, length: int = 0) -> bytes:
 
 def http_response(status: int, length: int) -> bytes:
     """The head of an HTTP/1.1 response with a body of ``length`` bytes."""
-    return f"HTTP/1.1 {status} Status\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n".encode()
+    lines = (f"HTTP/1.1 {status} Status", "Content-Type: application/octet-stream", f"Content-Length: {length}", "", "")
+    return "\r\n".join(lines).encode()
 
 
 def _dns_name(name: str) -> bytes:

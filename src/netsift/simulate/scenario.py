@@ -66,9 +66,9 @@ class SimulationSettings:
     """What to simulate; the same settings give the same bytes.
 
     ``attacks`` names classes from :data:`ATTACKS`, or is ``"all"`` or ``"none"``. ``intensity`` scales the number of
-    attacks, ``background`` the benign activity. ``flood_rate`` is the typical pace of a flood in packets per second,
-    ``flood_packets`` the most that one flood may send. ``volume`` scales the sizes of pages, files and other bulk.
-    ``snap_length`` keeps that many bytes of each frame, 0 all.
+    attacks, and below 1 their size; ``background`` scales the benign activity. ``flood_rate`` is the typical pace of a
+    flood in packets per second, ``flood_packets`` the most that one flood may send. ``volume`` scales the sizes of
+    pages, files and other bulk. ``snap_length`` keeps that many bytes of each frame, 0 all.
 
     Raises UsageError for values outside their range.
     """
@@ -76,14 +76,14 @@ class SimulationSettings:
     seed: int = 1
     duration_s: float = 1800.0
     start: datetime = DEFAULT_START
-    clients: int = 12
+    clients: int = 8
     attacks: tuple[str, ...] | str = "all"
     intensity: float = 1.0
     background: float = 1.0
     flood_rate: float = 300.0
     flood_packets: int = 4000
     volume: float = 1.0
-    snap_length: int = 128
+    snap_length: int = 96
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
@@ -95,6 +95,7 @@ class SimulationSettings:
         )
         self._check(0 <= self.intensity <= 100, "the intensity must be from 0 to 100")
         self._check(0 <= self.background <= 100, "the background must be from 0 to 100")
+        self._check(0 < self.volume <= 100, "the volume must be above 0 and at most 100")
         self._check(
             0 < self.flood_rate <= 1e6, "the flood rate must be above 0 and at most 1,000,000 packets per second"
         )
@@ -254,6 +255,7 @@ class Scenario:
             settings.flood_packets,
             settings.background,
             settings.volume,
+            min(1.0, settings.intensity),
         )
 
     def _sources(self) -> Iterator[_Source]:

@@ -268,7 +268,7 @@ class TcpConnection:
     def _burst(
         self, speaker: _Side, listener: _Side, turn: Turn, base: int, position: int, time: int, spacing: int
     ) -> tuple[list[_Event], int, int]:
-        """One window of segments with acknowledgements; returns them, the next position and when the next one leaves."""
+        """One window of segments with acknowledgements; also the next position and when the next one leaves."""
         segment, draws, size = self._segment_bytes, self._draws, turn.size_bytes
         count = min(speaker.burst, -(-(size - position) // segment))
         lost = draws.integer(0, count) if draws.chance(self._loss * count) else count

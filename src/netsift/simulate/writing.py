@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from struct import Struct
-from tempfile import NamedTemporaryFile
 from typing import IO, Final
 
-from netsift.errors import OutputError, UsageError
+from netsift.errors import UsageError
+from netsift.files import whole_file
 from netsift.simulate.scenario import FlowLabel, Scenario, SimulationSettings
 
 LABEL_COLUMNS: Final = (
@@ -39,6 +37,7 @@ _MAGIC_MICROSECONDS: Final = 0xA1B2C3D4
 _ETHERNET: Final = 1
 _LONGEST_SNAP: Final = 262_144
 _MICROSECONDS: Final = 1_000_000
+_BUFFER_BYTES: Final = 1 << 20
 
 
 @dataclass(slots=True)
@@ -66,40 +65,35 @@ def simulate(path: str | os.PathLike[str], settings: SimulationSettings) -> Summ
     capture = Path(path)
     if capture.suffix != ".pcap":
         raise UsageError(f"{capture}: the capture is written as pcap, so its name must end in .pcap")
-    if not capture.parent.is_dir():
-        raise OutputError(f"{capture.parent}: there is no such folder to write to")
     summary = Summary(capture, label_path(capture))
-    try:
-        with ExitStack() as stack:
-            labels = stack.enter_context(_replacing(summary.labels))
-            packets = stack.enter_context(_replacing(summary.capture))
-            _write(packets, labels, settings, summary)
-    except PermissionError as error:
-        raise OutputError(f"{capture.parent}: not permitted to write there") from error
+    with whole_file(summary.labels) as labels, whole_file(summary.capture) as packets:
+        _write(packets, labels, settings, summary)
     summary.file_bytes = summary.capture.stat().st_size
     return summary
 
 
-def _write(capture: IO[bytes], labels: IO[bytes], settings: SimulationSettings, summary: Summary) -> None:
-    rows = _LabelWriter(labels, summary)
-    capture.write(_PCAP_HEADER.pack(_MAGIC_MICROSECONDS, 2, 4, 0, 0, settings.snap_length or _LONGEST_SNAP, _ETHERNET))
-    packed, write, count, volume = _RECORD.pack, capture.write, 0, 0
-    for time_ns, frame, wire_length in Scenario(settings).packets(rows.add):
-        seconds, microseconds = divmod(time_ns // 1000, _MICROSECONDS)
-        write(packed(seconds, microseconds, len(frame), wire_length))
-        write(frame)
-        count += 1
-        volume += wire_length
+def _write(capture: Path, labels: Path, settings: SimulationSettings, summary: Summary) -> None:
+    packed, count, volume = _RECORD.pack, 0, 0
+    with capture.open("wb", buffering=_BUFFER_BYTES) as packets, labels.open("w", encoding="utf-8", newline="") as rows:
+        packets.write(
+            _PCAP_HEADER.pack(_MAGIC_MICROSECONDS, 2, 4, 0, 0, settings.snap_length or _LONGEST_SNAP, _ETHERNET)
+        )
+        for time_ns, frame, wire_length in Scenario(settings).packets(_LabelWriter(rows, summary).add):
+            seconds, microseconds = divmod(time_ns // 1000, _MICROSECONDS)
+            packets.write(packed(seconds, microseconds, len(frame), wire_length))
+            packets.write(frame)
+            count += 1
+            volume += wire_length
     summary.packets, summary.wire_bytes = count, volume
 
 
 class _LabelWriter:
     """Writes one line per conversation, in the order in which they end."""
 
-    def __init__(self, file: IO[bytes], summary: Summary) -> None:
+    def __init__(self, file: IO[str], summary: Summary) -> None:
         self._file = file
         self._flows = summary.flows
-        self._file.write((",".join(LABEL_COLUMNS) + "\n").encode())
+        self._file.write(",".join(LABEL_COLUMNS) + "\n")
 
     def add(self, flow: FlowLabel) -> None:
         self._flows[flow.attack or BENIGN] += 1
@@ -115,24 +109,10 @@ class _LabelWriter:
             ATTACK if flow.attack else BENIGN,
             flow.attack,
         )
-        self._file.write((",".join(map(str, row)) + "\n").encode())
+        self._file.write(",".join(map(str, row)) + "\n")
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[dict[str, str]]:
     """The rows of a label file as texts by column name."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A temporary file beside ``path`` that takes its place on success and vanishes on failure."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            yield file
-            file.flush()
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)

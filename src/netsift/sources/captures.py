@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -35,7 +36,7 @@ class CaptureSettings:
     ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1 or 2 (reading beside metering).
     """
 
-    meter: MeterSettings = MeterSettings()
+    meter: MeterSettings = field(default_factory=MeterSettings)
     inner_tunnels: bool = False
     threads: int = min(2, os.cpu_count() or 1)
 
@@ -79,7 +80,7 @@ class _Packets:
         self._buffers = _IN_FLIGHT + 3 if settings.threads > 1 else 1
         self.live = False
 
-    def arrays(self) -> Iterator[Array]:
+    def arrays(self) -> Generator[Array, None, None]:
         counters = self._statistics.capture
         if len(self._names) == 1:
             yield from self._read(self._names[0])
@@ -90,14 +91,14 @@ class _Packets:
         if counters.inputs_read == 0:
             raise InputError("; ".join(counters.problems) or "no input")
 
-    def _read_in_order(self) -> Iterator[Array]:
+    def _read_in_order(self) -> Generator[Array, None, None]:
         captures: list[tuple[int, Callable[[], Iterator[Array]]]] = []
         total = 0
         for name in self._names:
             start_ns, size = self._peek(name)
             total += size
             if start_ns is not None:
-                captures.append((start_ns, lambda name=name: self._read(name)))
+                captures.append((start_ns, partial(self._read, name)))
         self._statistics.bytes_total = total
         yield from merge_captures(captures)
 
@@ -105,7 +106,7 @@ class _Packets:
         """Return the first packet's time and the size of a capture, or no time when it holds no packet or is none."""
         try:
             with closing(OpenedInput(name)) as source:
-                reader = CaptureReader(source, self._decoding, CaptureCounters())
+                reader = CaptureReader(source, PacketDecoding(self._decoding.key), CaptureCounters())
                 with closing(reader.batches()) as batches:
                     first = next(batches, None)
                 return (0 if first is None else int(first["time_ns"][0])), source.size or 0
@@ -113,7 +114,7 @@ class _Packets:
             self._refuse(str(error))
             return None, 0
 
-    def _read(self, name: str) -> Iterator[Array]:
+    def _read(self, name: str) -> Generator[Array, None, None]:
         try:
             source = OpenedInput(name)
         except InputError as error:
@@ -138,7 +139,7 @@ class _Packets:
         self._statistics.capture.report(problem)
 
 
-def _on_a_thread(arrays: Iterator[Array]) -> Iterator[Array]:
+def _on_a_thread(arrays: Generator[Array, None, None]) -> Generator[Array, None, None]:
     """Run an iterator on another thread, a bounded number of items ahead; its errors come out here."""
     waiting: queue.Queue[Array | BaseException | None] = queue.Queue(_IN_FLIGHT)
     stopped = threading.Event()
@@ -154,12 +155,12 @@ def _on_a_thread(arrays: Iterator[Array]) -> Iterator[Array]:
 
     def produce() -> None:
         try:
-            with closing(arrays):  # type: ignore[type-var]
+            with closing(arrays):
                 for array in arrays:
                     if not put(array):
                         return
             put(None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             put(error)
 
     thread = threading.Thread(target=produce, name="netsift-reader", daemon=True)

@@ -1,0 +1,1 @@
+"""Measurements beside public tools, and the tables they print."""

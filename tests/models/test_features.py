@@ -1,0 +1,109 @@
+"""The feature matrix: what a model may see, and how each value becomes a number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netsift.errors import InputError
+from netsift.flows import schema
+from netsift.models.features import FEATURES, MISSING, feature_matrix, required_columns
+from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
+from tests.models.fitted import FEATURE_NAMES
+from tests.models.traffic import random_batch
+
+
+def test_identity_columns_and_lists_are_never_features() -> None:
+    forbidden = {column.name for column in schema.COLUMNS if column.identity}
+    assert not forbidden & set(FEATURE_NAMES)
+    assert {"src_ip", "dst_port", "start_time", "vlan_id"} <= forbidden
+    assert not {"first_lengths", "first_iats_us"} & set(FEATURE_NAMES)
+    assert len(FEATURES) > 110
+
+
+def test_matrix_is_one_contiguous_float32_block() -> None:
+    batch, _ = random_batch(50, 1)
+    matrix = feature_matrix(batch, FEATURE_NAMES)
+    assert matrix.shape == (50, len(FEATURES))
+    assert matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
+    assert np.isfinite(matrix).all()
+
+
+def test_column_order_and_extra_columns_do_not_matter() -> None:
+    batch, _ = random_batch(40, 2)
+    turned = batch.select(batch.schema.names[::-1]).append_column("stranger", pa.array(["x"] * 40))
+    assert np.array_equal(feature_matrix(batch, FEATURE_NAMES), feature_matrix(turned, FEATURE_NAMES))
+
+
+def test_identity_values_do_not_matter() -> None:
+    batch, _ = random_batch(40, 3)
+    other = batch
+    for name in ("src_ip", "dst_ip"):
+        other = other.set_column(other.schema.get_field_index(name), name, pa.array(["192.0.2.1"] * 40))
+    assert np.array_equal(feature_matrix(batch, FEATURE_NAMES), feature_matrix(other, FEATURE_NAMES))
+
+
+def test_all_missing_columns_are_named() -> None:
+    batch, _ = random_batch(5, 4)
+    with pytest.raises(InputError, match=r"lack 3 of the columns .*: packets, bytes, dst_port$"):
+        feature_matrix(batch.drop_columns(["packets", "bytes", "dst_port"]), ["packets", "bytes", "service"])
+
+
+def test_required_columns_replace_the_service_by_its_ports() -> None:
+    assert required_columns(["packets", "service"]) == ("packets", "src_port", "dst_port")
+    assert required_columns(["packets"]) == ("packets",)
+
+
+def test_text_in_a_number_column_is_refused() -> None:
+    with pytest.raises(InputError, match="column packets holds string, not numbers"):
+        feature_matrix(pa.record_batch({"packets": ["many"]}), ["packets"])
+
+
+@given(st.lists(st.none() | st.floats(), max_size=20))
+def test_numbers_become_finite_and_missing_ones_the_sentinel(values: list[float | None]) -> None:
+    matrix = feature_matrix(pa.record_batch({"duration_us": pa.array(values, pa.float64())}), ["duration_us"])
+    assert np.isfinite(matrix).all()
+    for value, number in zip(values, matrix[:, 0].tolist(), strict=True):
+        if value is None or np.isnan(value):
+            assert number == MISSING
+
+
+def test_greatest_counts_are_kept() -> None:
+    matrix = feature_matrix(pa.record_batch({"bytes": pa.array([2**64 - 1], pa.uint64())}), ["bytes"])
+    assert matrix[0, 0] == np.float32(2**64 - 1)
+
+
+@pytest.mark.parametrize("as_dictionary", [True, False])
+def test_categories_have_their_index_in_the_schema(as_dictionary: bool) -> None:
+    words = pa.array(["SF", None, "S0", "nonsense"])
+    column = words.dictionary_encode() if as_dictionary else words
+    matrix = feature_matrix(pa.record_batch({"conn_state": column}), ["conn_state"])
+    states = schema.CONNECTION_STATES
+    assert matrix[:, 0].tolist() == [states.index("SF"), MISSING, states.index("S0"), MISSING]
+
+
+def test_no_port_stands_for_two_services() -> None:
+    ports = [port for of_service in PORTS_BY_SERVICE.values() for port in of_service]
+    assert len(ports) == len(set(ports))
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "service"),
+    [
+        (50000, 443, "web"),
+        (443, 50000, "web"),
+        (53, 443, "web"),
+        (50000, 50001, "other"),
+        (-1, -1, "none"),
+        (-1, 22, "ssh"),
+        (22, -1, "ssh"),
+        (0, 70000, "other"),
+    ],
+)
+def test_service_is_that_of_the_well_known_port(source: int, destination: int, service: str) -> None:
+    codes = service_codes(np.array([source]), np.array([destination]))
+    assert SERVICES[int(codes[0])] == service

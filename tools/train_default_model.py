@@ -1,0 +1,181 @@
+"""Train the model that ships in the package, and write its card.
+
+    python tools/train_default_model.py --captures CAPTURES.csv
+
+It learns from simulated traffic of several seeds and, where a list of labelled captures is given, from half of those,
+chosen by a hash of their names. The other half is only looked at to write down how the model does on traffic it never
+saw. The list is a CSV file with the columns ``file`` (relative to the list), ``label`` (benign or attack) and
+``category``. The label of a capture holds for its every flow, though attack captures hold ordinary packets as well: the
+figures are lower bounds of what the model can do, and what it is asked to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from netsift.detectors.forest import ForestDetector
+from netsift.errors import InputError
+from netsift.evaluation.training import train
+from netsift.models.bundle import Bundle, save_bundle
+from netsift.models.dataset import Sampling, read_dataset
+from netsift.models.features import FEATURES
+from netsift.models.forest import ForestSettings
+from netsift.models.labelled import BENIGN, LabelledInput, labelled_batches
+from netsift.simulate import SimulationSettings, simulate
+from netsift.sources.statistics import ReadStatistics
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+MODEL: Final = ROOT / "src" / "netsift" / "models" / "default.netsift"
+CARD: Final = ROOT / "docs" / "model-card.md"
+
+SEEDS: Final = (101, 102, 103, 104, 105, 106)
+CLIENTS: Final = (6, 10, 16, 24, 8, 12)
+DURATION_S: Final = 900.0
+SNAP_LENGTH: Final = 96
+SETTINGS: Final = ForestSettings(trees=100, depth=14, leaf_rows=3, seed=0)
+SAMPLING: Final = Sampling(max_rows_per_file=4_000)
+FOLDS: Final = 5
+
+TESTBED_COLUMNS: Final = frozenset({
+    "ttl_fwd_min", "ttl_fwd_max", "ttl_bwd_min", "ttl_bwd_max", "window_fwd_initial", "window_bwd_initial",
+    "dscp_fwd", "dscp_bwd", "ecn_fwd", "ecn_bwd", "ip_version", "tunnel",
+})  # fmt: skip
+"""Columns that tell which hosts made the traffic rather than what they did: learned, they do not travel."""
+
+CLASSES: Final = {
+    "port_scan": "port_scan", "ddos": "flood", "dos": "flood", "dhcp_flood": "flood", "dns_tunnel": "dns_tunnel",
+    "ftp_bruteforce": "brute_force", "ssh_bruteforce": "brute_force", "bruteforce_zerologon": "brute_force",
+    "rat_c2": "malware", "malware_c2": "malware", "malware": "malware", "icmp_c2": "malware", "cryptomining": "malware",
+    "Command and Control": "malware", "exfil": "exfiltration", "exploit": "exploit", "sql_injection": "exploit",
+    "web_attack": "exploit", "CredAccess": "lateral_movement", "Discovery": "lateral_movement",
+    "Lateral Movement": "lateral_movement", "lateral": "lateral_movement", "PrivEsc": "lateral_movement",
+}  # fmt: skip
+"""The class that each category of the list is learned as; what is not here is ``other_attack``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One labelled capture of the list."""
+
+    path: Path
+    name: str
+    attack: bool
+    source: LabelledInput
+
+
+def main() -> None:
+    """Train, test on what was held back, and write model and card."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--captures", type=Path, help="CSV list of labelled captures")
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--card", type=Path, default=CARD)
+    arguments = parser.parse_args()
+    learned, held_back = halves(list(captures(arguments.captures))) if arguments.captures else ([], [])
+    names = [feature.name for feature in FEATURES if feature.name not in TESTBED_COLUMNS]
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = [*simulated(Path(folder)), *(capture.source for capture in learned)]
+        dataset = read_dataset(inputs, names, SAMPLING, report)
+    trained = train(dataset, SETTINGS, FOLDS, report)
+    save_bundle(trained.bundle, arguments.model)
+    card = trained.bundle.card + "".join(f"{line}\n" for line in unseen_lines(trained.bundle, held_back))
+    arguments.card.write_text(card, encoding="utf-8")
+    print(card)
+
+
+def report(stage: str, done: int, total: int) -> None:
+    """Say what is being done."""
+    print(f"{stage} ({done + 1} of {total})", flush=True)
+
+
+def simulated(folder: Path) -> Iterator[LabelledInput]:
+    """Write labelled traffic of every seed, and yield the captures."""
+    for seed, clients in zip(SEEDS, CLIENTS, strict=True):
+        path = folder / f"simulated-{seed}.pcap"
+        settings = SimulationSettings(seed=seed, duration_s=DURATION_S, clients=clients, snap_length=SNAP_LENGTH)
+        simulate(path, settings)
+        yield LabelledInput(path)
+
+
+def captures(table: Path) -> Iterator[Capture]:
+    """Yield the captures of the list that can be read."""
+    with table.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            path, attack = table.parent / line["file"], line["label"] == "attack"
+            label = CLASSES.get(line["category"], "other_attack") if attack else BENIGN
+            capture = Capture(path, line["file"], attack, LabelledInput(path, label))
+            if path.exists() and readable(capture.source):
+                yield capture
+
+
+def readable(source: LabelledInput) -> bool:
+    """Return whether there is a flow in the capture."""
+    try:
+        return any(labelled.batch.num_rows for labelled in labelled_batches(source, ReadStatistics()))
+    except InputError:
+        return False
+
+
+def halves(everything: list[Capture]) -> tuple[list[Capture], list[Capture]]:
+    """Return (learned, held back): of every class, every second capture in the order of the hashes of their names."""
+    order = sorted(everything, key=lambda capture: hashlib.sha256(capture.name.encode()).digest())
+    learned: list[Capture] = []
+    held_back: list[Capture] = []
+    for label in sorted({str(capture.source.label) for capture in order}):
+        of_class = [capture for capture in order if capture.source.label == label]
+        learned += of_class[::2]
+        held_back += of_class[1::2]
+    return learned, held_back
+
+
+def unseen_lines(bundle: Bundle, held_back: Sequence[Capture]) -> Iterator[str]:
+    """Yield the part of the card about captures that the model never saw."""
+    from sklearn.metrics import roc_auc_score
+
+    yield ""
+    yield "## On captures it never saw"
+    yield ""
+    if not held_back:
+        yield "Nothing was measured: no list of labelled captures was given when this model was trained."
+        return
+    detector = ForestDetector(bundle)
+    scores = [capture_scores(detector, capture) for capture in held_back]
+    attack = np.concatenate(
+        [np.full(len(score), capture.attack) for score, capture in zip(scores, held_back, strict=True)]
+    )
+    score = np.concatenate(scores)
+    kind = np.array([capture.attack for capture in held_back])
+    yield (
+        f"{len(held_back)} public captures ({int(kind.sum())} of attacks), {len(score):,} flows, none of which was "
+        "learned from. A capture's label holds for its every flow, though attack captures hold ordinary packets too."
+    )
+    yield ""
+    yield f"ROC AUC over flows: {roc_auc_score(attack, score):.3f}."
+    yield ""
+    yield "| threshold for | benign flows | attack flows | benign captures with a finding | attack captures |"
+    yield "|---|---|---|---|---|"
+    for entry in bundle.manifest.thresholds:
+        flagged = score >= np.float32(entry.threshold)
+        found = np.array([bool((one >= np.float32(entry.threshold)).any()) for one in scores])
+        yield (
+            f"| {entry.false_positive_rate:.1%} | {flagged[~attack].mean():.2%} | {flagged[attack].mean():.1%} "
+            f"| {found[~kind].sum()} of {(~kind).sum()} | {found[kind].sum()} of {kind.sum()} |"
+        )
+
+
+def capture_scores(detector: ForestDetector, capture: Capture) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Return the score of every flow of a capture."""
+    parts = [detector.score(labelled.batch).score for labelled in labelled_batches(capture.source, ReadStatistics())]
+    return np.concatenate([np.zeros(0, dtype=np.float32), *parts])
+
+
+if __name__ == "__main__":
+    main()
