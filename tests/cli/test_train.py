@@ -7,8 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from netsift.cli.main import application
 from netsift.errors import InputError, UsageError
@@ -22,6 +21,12 @@ SMALL = ("--trees", "8", "--depth", "5", "--folds", "2")
 def train(*arguments: object) -> Result:
     """Run ``netsift train`` with a small forest."""
     return CliRunner().invoke(application, ["train", *map(str, arguments), *SMALL], catch_exceptions=False)
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a machine without matplotlib."""
+    monkeypatch.setattr(plots, "plots_available", lambda: False)
 
 
 def flow_file(path: Path, batch: pa.RecordBatch) -> Path:
@@ -51,15 +56,16 @@ def test_two_files_give_a_model_two_protocols_and_plots(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_the_same_command_gives_the_same_file(tmp_path: Path) -> None:
     path = flow_file(tmp_path / "x.parquet", labelled_batch(150, 1))
     for name in ("a", "b"):
-        train(path, "-o", tmp_path / f"{name}.netsift", "--plots", tmp_path / "plots", "--seed", 3)
+        train(path, "-o", tmp_path / f"{name}.netsift", "--seed", 3)
     assert (tmp_path / "a.netsift").read_bytes() == (tmp_path / "b.netsift").read_bytes()
 
 
-def test_whole_inputs_are_labelled_by_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "plots_available", lambda: False)
+@pytest.mark.usefixtures("no_plots")
+def test_whole_inputs_are_labelled_by_option(tmp_path: Path) -> None:
     benign = flow_file(tmp_path / "quiet.parquet", random_batch(80, 1)[0])
     attack = flow_file(tmp_path / "loud.parquet", random_batch(80, 2)[0])
     result = train("--benign", benign, "--attack", attack, "-o", tmp_path / "m.netsift")
@@ -69,6 +75,7 @@ def test_whole_inputs_are_labelled_by_option(tmp_path: Path, monkeypatch: pytest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.parquet", "m.netsift", "quiet.parquet"]
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_a_sample_is_said_aloud(tmp_path: Path) -> None:
     path = flow_file(tmp_path / "x.parquet", labelled_batch(300, 1))
     result = train(path, "-o", tmp_path / "m.netsift", "--max-rows", 100)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from netsift.capture.reader import PacketDecoding
 from tests.fuzz.mutations import Spoiled, spoil
-from tests.fuzz.reading import INNER, OUTER, Reading, read_bytes, read_compressed
+from tests.fuzz.reading import Reading, read_bytes, read_compressed
 from tests.fuzz.seeds import Seed, compressed_seeds, plain_seeds
 
 SLOWEST_CASE_S: Final = 2.0
@@ -30,23 +29,22 @@ class Subject:
     """A seed and what the reader makes of it while it is good: all packets, and how many each prefix of records holds."""
 
     seed: Seed
-    good: dict[PacketDecoding, Reading]
-    decoded_until: dict[PacketDecoding, list[int]]
+    good: dict[bool, Reading]
+    decoded_until: dict[bool, list[int]]
 
-    def packets_before(self, place: int, decoding: PacketDecoding) -> int:
+    def packets_before(self, place: int, *, inner: bool) -> int:
         """Return how many packets are decoded from the records that end at or before ``place``."""
         ends = [end for _, end in self.seed.records]
-        return self.decoded_until[decoding][bisect_right(ends, place)]
+        return self.decoded_until[inner][bisect_right(ends, place)]
 
 
 def subject(seed: Seed) -> Subject:
     """Read a good capture, whole and cut behind each of its records."""
-    decodings = (OUTER, INNER)
     read = read_compressed if seed.wrapper else read_bytes
-    good = {decoding: read(seed.data, decoding) for decoding in decodings}
+    good = {inner: read(seed.data, inner=inner) for inner in (False, True)}
     cuts = {
-        decoding: [0, *(len(read_bytes(seed.data[:end], decoding).packets) for _, end in seed.records)]
-        for decoding in decodings
+        inner: [0, *(len(read_bytes(seed.data[:end], inner=inner).packets) for _, end in seed.records)]
+        for inner in (False, True)
     }
     return Subject(seed, good, cuts)
 
@@ -58,7 +56,7 @@ class Case:
     subject: Subject
     data: bytes
     intact: int
-    decoding: PacketDecoding
+    inner: bool
     piece: int | None
 
 
@@ -78,9 +76,9 @@ class Fuzzer:
         compressed = chance.random() < _SHARE_COMPRESSED
         chosen = chance.choice(self._compressed if compressed else self._plain)
         data, intact = spoil(chosen.seed, self._others, chance)
-        decoding = chance.choice((OUTER, INNER))
-        piece = chance.choice((1, 7, 64, 500)) if chance.random() < _SHARE_IN_PIECES and not compressed else None
-        return Case(chosen, data, intact, decoding, piece)
+        inner = chance.random() < 0.5
+        piece = chance.choice((7, 64, 500)) if chance.random() < _SHARE_IN_PIECES and not compressed else None
+        return Case(chosen, data, intact, inner, piece)
 
     def check(self, number: int) -> None:
         """Read one damaged capture. Raises Broken, or whatever the reader raises against its contract."""
@@ -91,7 +89,7 @@ def check(case: Case) -> None:
     """Read a damaged capture and raise Broken when something does not hold."""
     started = time.perf_counter()
     compressed = bool(case.subject.seed.wrapper)
-    reading = (read_compressed if compressed else read_bytes)(case.data, case.decoding)
+    reading = (read_compressed if compressed else read_bytes)(case.data, inner=case.inner)
     _require(time.perf_counter() - started < SLOWEST_CASE_S, "took too long")
     _check_counts(reading, len(case.data), compressed=compressed)
     _check_prefix(case, reading)
@@ -121,7 +119,7 @@ def _check_counts(reading: Reading, size: int, *, compressed: bool) -> None:
 
 
 def _check_prefix(case: Case, reading: Reading) -> None:
-    good = case.subject.good[case.decoding].packets
+    good = case.subject.good[case.inner].packets
     count = _packets_due(case)
     _require(
         reading.packets[:count].tobytes() == good[:count].tobytes(),
@@ -134,9 +132,9 @@ def _packets_due(case: Case) -> int:
     """Return how many packets lie whole before the damage."""
     seed = case.subject.seed
     if not seed.wrapper:
-        return case.subject.packets_before(case.intact, case.decoding)
+        return case.subject.packets_before(case.intact, inner=case.inner)
     if seed.wrapper == "gzip":
-        return len(read_bytes(_inflate(seed.data[: case.intact]), case.decoding).packets)
+        return len(read_bytes(_inflate(seed.data[: case.intact]), inner=case.inner).packets)
     return 0  # these zstd files are one block, and nothing of a broken block can be trusted
 
 
@@ -151,7 +149,7 @@ def _inflate(data: bytes) -> bytes:
 
 def _check_pieces(case: Case, whole: Reading) -> None:
     assert case.piece is not None
-    pieces = read_bytes(case.data, case.decoding, case.piece)
+    pieces = read_bytes(case.data, case.piece, inner=case.inner)
     _require(pieces.refused == whole.refused, "refused or not, as the bytes come")
     _require(pieces.counts() == whole.counts(), f"{case.piece} bytes at a time: {pieces.counts()} not {whole.counts()}")
     _require(pieces.packets.tobytes() == whole.packets.tobytes(), f"other packets when {case.piece} bytes at a time")
@@ -173,14 +171,14 @@ class Recovery:
 def measure_recovery(seed: Seed, cases: int, random_seed: int) -> Recovery:
     """Spoil one record at a time, and count the packets behind it that come out as from the good capture."""
     whole = subject(seed)
-    good = whole.good[OUTER].packets
+    good = whole.good[False].packets
     chance = random.Random(random_seed)
     due = found = 0
     for _ in range(cases):
         start, end = chance.choice(seed.records)
         data, _ = spoil_record(seed, start, end, chance)
         came = read_bytes(data).packets
-        behind = len(good) - whole.packets_before(end, OUTER)
+        behind = len(good) - whole.packets_before(end, inner=False)
         due += behind
         found += _common_tail(good, came, behind)
     return Recovery(due, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,6 @@ from netsift.kernels.layout import PACKET
 Array = np.ndarray[Any, Any]
 
 KEY: Final = np.array([7, 11], np.uint64)
-OUTER: Final = PacketDecoding(KEY)
-INNER: Final = PacketDecoding(KEY, inner=True)
 EVERYTHING: Final = 1 << 30
 
 
@@ -57,17 +56,27 @@ class Reading:
         return counters.packets_read, counters.packets_decoded, dict(counters.skipped), counters.garbage_bytes
 
 
-def read_bytes(data: bytes, decoding: PacketDecoding = OUTER, piece: int = EVERYTHING) -> Reading:
+def read_bytes(data: bytes, piece: int = EVERYTHING, *, inner: bool = False) -> Reading:
     """Read ``data`` as a capture that comes at most ``piece`` bytes at a time."""
-    return _read(BytesInput(data, piece), decoding)
+    return _read(BytesInput(data, piece), PacketDecoding(KEY, inner))
 
 
-def read_compressed(data: bytes, decoding: PacketDecoding = OUTER) -> Reading:
+def read_compressed(data: bytes, *, inner: bool = False) -> Reading:
     """Read ``data`` from a file, so that it is decompressed as its first bytes say."""
-    with tempfile.NamedTemporaryFile(prefix="netsift-fuzz-") as file:
-        Path(file.name).write_bytes(data)
-        with closing(OpenedInput(file.name)) as source:
-            return _read(source, decoding)
+    path = _scratch_folder() / "capture"
+    path.write_bytes(data)
+    with closing(OpenedInput(str(path))) as source:
+        return _read(source, PacketDecoding(KEY, inner))
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="netsift-fuzz-")
+
+
+def _scratch_folder() -> Path:
+    """Return this process's folder for files; it goes with the process."""
+    return Path(_folder().name)
 
 
 def _read(source: BytesInput | OpenedInput, decoding: PacketDecoding) -> Reading:
@@ -76,5 +85,5 @@ def _read(source: BytesInput | OpenedInput, decoding: PacketDecoding) -> Reading
         reader = CaptureReader(source, decoding, counters)
     except InputError as error:
         return Reading(np.empty(0, PACKET), counters, str(error))
-    arrays = [packets.copy() for packets in reader.batches()]
-    return Reading(np.concatenate(arrays) if arrays else np.empty(0, PACKET), counters)
+    packets = b"".join(array.tobytes() for array in reader.batches())
+    return Reading(np.frombuffer(packets, PACKET), counters)

@@ -15,7 +15,7 @@ from netsift.errors import UsageError
 from netsift.simulate import ATTACKS, FlowLabel, Scenario, SimulatedPacket, SimulationSettings
 from netsift.simulate.attacks import CAMPAIGNS
 from netsift.simulate.benign import CLIENT_BEHAVIOURS, DEVICE_BEHAVIOURS, OCCASIONAL_BEHAVIOURS, SERVER_BEHAVIOURS
-from netsift.simulate.conversation import LABEL_DISTANCE_NS, Ledger
+from netsift.simulate.conversation import LABEL_DISTANCE_NS, Conversation, Ledger, in_order
 from netsift.simulate.network import build_network
 from netsift.simulate.scenario import activity
 from tests.simulate.reading import Key, checksums_hold, is_later_fragment, key_of, packet_key
@@ -185,21 +185,29 @@ def test_activity_by_hour_and_day(moment: datetime, expected: float) -> None:
     assert activity(int(moment.timestamp()) * 10**9, 1.0) == pytest.approx(expected)
 
 
-def test_memory_follows_what_is_open_and_not_the_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_stays_small_however_much_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsift.simulate.conversation.LABEL_DISTANCE_NS", 60 * 10**9)
+    settings = SimulationSettings(**{**SMALL, "clients": 1, "volume": 0.2, "duration_s": 900, "snap_length": 0})
+    tracemalloc.start()
+    passed = sum(len(packet.frame) for packet in Scenario(settings).packets())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3_000_000
+    assert passed > 2 * peak
 
-    def peak(duration_s: float) -> int:
-        settings = SimulationSettings(
-            seed=1, duration_s=duration_s, clients=1, volume=0.02, background=0.6, attacks=("port_scan",), intensity=0.2
-        )
-        tracemalloc.start()
-        for _ in Scenario(settings).packets():
-            pass
-        found = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return found
 
-    assert peak(2000) < 1.4 * peak(1000)
+@pytest.mark.parametrize("seed", range(20, 25))
+def test_no_seed_runs_backwards(seed: int) -> None:
+    times = [packet.time_ns for packet in run(seed=seed, duration_s=120, intensity=0.5, volume=0.01)[0]]
+    assert times == sorted(times)
+
+
+def test_overlapping_sessions_are_put_in_order() -> None:
+    def talk(start_ns: int) -> Conversation:
+        return Conversation(start_ns, b"", 0, b"", 0, 6, "", "", iter(()))
+
+    sessions = [(0, [talk(5), talk(0)]), (3, [talk(3), talk(9)]), (4, [talk(4)])]
+    assert [talk.start_ns for talk in in_order(sessions)] == [0, 3, 4, 5, 9]
 
 
 def test_the_ledger_forgets_after_its_distance() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from netsift.capture.counters import CaptureCounters
-from netsift.capture.streams import OpenedInput
+from netsift.capture.streams import ByteStream
 from netsift.errors import InputError
 from netsift.kernels import containers
 from netsift.kernels.containers import INTERFACE, NEED_INPUT, SCANNER
@@ -59,7 +59,7 @@ class PacketDecoding:
 
     ``inner`` meters the innermost packet of a tunnel in place of the outer one; ``key`` (uint64, shape (2,)) keys the
     hashes.
-    ``fragments`` (FRAGMENT_ENTRY) is shared by the captures of one run, since a datagram may go on in the next file.
+    ``fragments`` (FRAGMENT_ENTRY) is shared by captures that follow one another: a datagram may go on in the next file.
     """
 
     key: Array
@@ -71,7 +71,7 @@ class CaptureReader:
     """Reads one capture as a stream of decoded packets, in memory that does not depend on its size."""
 
     def __init__(
-        self, source: OpenedInput, decoding: PacketDecoding, counters: CaptureCounters, buffers: int = 1
+        self, source: ByteStream, decoding: PacketDecoding, counters: CaptureCounters, buffers: int = 1
     ) -> None:
         """Read the format from the first bytes. Raises InputError when it is no capture.
 
@@ -139,7 +139,7 @@ class CaptureReader:
         if head.startswith(_PCAPNG_MAGIC):
             return True
         if head[:4] not in _PCAP_FORMATS:
-            raise InputError(f"{self.source.name}: {_why_no_capture(head)}")
+            raise InputError(f"{self.source.name}: {self.source.damage or _why_no_capture(head)}")
         if len(head) < _PCAP_HEADER_LENGTH:
             raise InputError(f"{self.source.name}: the pcap file ends within its header")
         order, record_header, fraction_to_ns = _PCAP_FORMATS[head[:4]]
@@ -166,6 +166,8 @@ class CaptureReader:
         counters.skipped.update({reason: count for reason, count in skipped.items() if count})
         damage = [self.source.damage] if self.source.damage else []
         damage += [f"{count} {reason.replace('_', ' ')}s" for reason, count in lost.items() if count]
+        if scanner["repaired_records"]:
+            damage.append(f"{int(scanner['repaired_records'])} records with a wrong length, read nevertheless")
         if scanner["garbage_bytes"]:
             damage.append(f"{int(scanner['garbage_bytes'])} bytes of garbage")
         if damage:

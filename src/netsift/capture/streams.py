@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 import sys
 import zlib
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -20,18 +20,22 @@ STANDARD_INPUT: Final = "-"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _PIECE: Final = 1 << 18
+_ZSTD_PIECE: Final = 1 << 14
+_ZSTD_LIVE_PIECE: Final = 1 << 10
+"""Arrow loses up to so many good bytes in front of damage; a stream cannot be read once more to get them."""
+_ZSTD_INPUT: Final = 1 << 12
+"""Compressed bytes given at a time: blocks that end within them are lost with a broken one behind them."""
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class ByteStream(Protocol):
-    """Where a capture's bytes come from."""
+    """Where a capture's bytes come from; ``damage`` is a sentence once they turned out to be cut or broken."""
+
+    name: str
+    damage: str | None
 
     def readinto(self, target: memoryview, /) -> int:
         """Fill the front of ``target`` and return how many bytes came; 0 at the end."""
-        ...
-
-    def close(self) -> None:
-        """Give the file back."""
         ...
 
 
@@ -60,7 +64,9 @@ class OpenedInput:
             self._compressed = b""
             self._read = self._take_gzip
         elif head.startswith(_ZSTD_MAGIC):
-            self._zstd = pa.CompressedInputStream(pa.PythonFile(_Readable(self), mode="r"), "zstd")
+            self._zstd = self._open_zstd()
+            self._zstd_piece = _ZSTD_LIVE_PIECE if self.live else _ZSTD_PIECE
+            self._delivered = 0
             self._read = self._take_zstd
 
     def readinto(self, target: memoryview, /) -> int:
@@ -95,29 +101,64 @@ class OpenedInput:
                 count = self._take_raw(memoryview(self._piece))
                 self._compressed = bytes(self._piece[:count])
                 if not count:
-                    if not self._inflater.eof and self.damage is None:
-                        self.damage = "the gzip data ends early"
-                    return 0
+                    return self._end_gzip(target)
             if self._inflater.eof:
+                # As gzip does: zeros behind a member are padding, to the block size of a tape, say.
+                self._compressed = self._compressed.lstrip(b"\0")
+                if not self._compressed:
+                    continue
                 self._inflater = zlib.decompressobj(_GZIP_WINDOW)
+            before = self._inflater.copy()
             try:
                 data = self._inflater.decompress(self._compressed, len(target))
             except zlib.error:
                 self.damage = "the gzip data is broken"
-                return 0
-            self._compressed = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            if data:
+                data = _inflate_until_broken(before, self._compressed)
+                self._read = _nothing
+            else:
+                behind = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+                self._compressed = behind
+            if data or self.damage:
                 target[: len(data)] = data
                 return len(data)
 
-    def _take_zstd(self, target: memoryview) -> int:
-        try:
-            data = self._zstd.read(min(len(target), _PIECE))
-        except (OSError, pa.ArrowInvalid):
-            self.damage = "the zstd data is cut or broken"
+    def _end_gzip(self, target: memoryview) -> int:
+        if self._inflater.eof:
             return 0
+        self.damage = "the gzip data ends early"
+        data = self._inflater.decompress(b"", len(target))
         target[: len(data)] = data
         return len(data)
+
+    def _take_zstd(self, target: memoryview) -> int:
+        try:
+            data = self._zstd.read(min(len(target), self._zstd_piece))
+        except (OSError, pa.ArrowInvalid):
+            self.damage = "the zstd data is cut or broken"
+            self._read = _nothing
+            data = self._read_until_broken()
+        self._delivered += len(data)
+        target[: len(data)] = data
+        return len(data)
+
+    def _read_until_broken(self) -> bytes:
+        """Return what Arrow had decompressed for the call that failed; it is lost with the error, so read once more."""
+        if self.live:
+            return b""
+        self._raw.seek(0)
+        self._ahead = b""
+        result = bytearray()
+        with contextlib.suppress(OSError, pa.ArrowInvalid):
+            stream = self._open_zstd()
+            left = self._delivered
+            while left:
+                left -= len(stream.read(min(left, _PIECE)))
+            while byte := stream.read(1):
+                result += byte
+        return bytes(result)
+
+    def _open_zstd(self) -> pa.CompressedInputStream:
+        return pa.CompressedInputStream(pa.PythonFile(_Readable(self), mode="r"), "zstd")
 
     def take_raw(self, target: memoryview) -> int:
         """Fill the front of ``target`` with bytes as they are on disk."""
@@ -135,7 +176,20 @@ class _Readable(io.RawIOBase):
         return True
 
     def readinto(self, target: memoryview, /) -> int:  # type: ignore[override]
-        return self._source.take_raw(target)
+        return self._source.take_raw(target[:_ZSTD_INPUT])
+
+
+def _nothing(target: memoryview) -> int:  # noqa: ARG001 - what reads on behind damage
+    return 0
+
+
+def _inflate_until_broken(inflater: Any, data: bytes) -> bytes:
+    """Return what ``data`` holds in front of the byte that zlib stumbles over; zlib drops it with its error."""
+    result = bytearray()
+    with contextlib.suppress(zlib.error):
+        for place in range(len(data)):
+            result += inflater.decompress(data[place : place + 1])
+    return bytes(result)
 
 
 def _open_raw(name: str) -> io.FileIO:
@@ -176,7 +230,7 @@ def first_bytes(name: str, count: int) -> bytes:
     """Return the first ``count`` decompressed bytes of a file; fewer when it is shorter."""
     buffer = memoryview(bytearray(count))
     filled = 0
-    with closing(OpenedInput(name)) as stream:
+    with contextlib.closing(OpenedInput(name)) as stream:
         while filled < count:
             taken = stream.readinto(buffer[filled:])
             if not taken:

@@ -53,14 +53,17 @@ def detect(
     from netsift.models.bundle import load_bundle
     from netsift.sources.flows import read_flows
     from netsift.sources.statistics import ReadStatistics
+    from netsift.sources.tables import is_flow_file
 
     bundle = load_bundle(model or default_model())
     threshold = bundle.threshold(false_positive_rate)
     statistics = ReadStatistics()
-    announce_compilation()
+    if not all(is_flow_file(str(path)) for path in inputs):
+        announce_compilation()
     batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
     found = find(batches, ForestDetector(bundle), bundle.reference, threshold)
-    mark_compiled()
+    if statistics.packets_metered:
+        mark_compiled()
     report_statistics(statistics, None, quiet=True)
     _say_counts(found, bundle, threshold, false_positive_rate)
     if output is not None:

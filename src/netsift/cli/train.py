@@ -65,6 +65,7 @@ def train(
     from netsift.models.features import FEATURES
     from netsift.models.forest import ForestSettings
     from netsift.models.labelled import LabelledInput
+    from netsift.sources.tables import is_flow_file
 
     inputs = [LabelledInput(path) for path in labelled or ()]
     inputs += [LabelledInput(path, "benign") for path in benign or ()]
@@ -72,7 +73,8 @@ def train(
     if not inputs:
         raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
-    announce_compilation()
+    if not all(is_flow_file(str(source.path)) for source in inputs):
+        announce_compilation()
     with _progress() as progress:
         sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
         dataset = read_dataset(inputs, [feature.name for feature in FEATURES], sampling, progress)

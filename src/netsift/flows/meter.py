@@ -30,7 +30,8 @@ from netsift.kernels.table import rebuild_index
 Array = np.ndarray[Any, Any]
 
 ROWS_PER_BATCH: Final = 4096
-_FIRST_FLOWS: Final = 8192
+_FIRST_FLOWS: Final = 1 << 16
+"""Size of the first table. Memory that no flow has used yet costs nothing; growing costs a copy."""
 
 
 def random_key() -> Array:
@@ -57,21 +58,21 @@ class Meter:
     """
 
     def __init__(self, settings: MeterSettings | None = None) -> None:
-        """Start with an empty table of a few megabytes that grows up to ``settings.max_flows``."""
+        """Start with an empty table that grows up to ``settings.max_flows``."""
         self.settings = settings or MeterSettings()
         self._settings = self.settings.as_array()
         self._state = np.zeros(1, STATE)
         self._state["detail_high_water"] = RESERVED_DETAILS
         self._wheel = np.full(WHEEL_SLOTS, -1, np.int32).repeat(2).view(WHEEL_ENTRY)
         self._ended = np.empty(ROWS_PER_BATCH, np.int32)
-        self._index = np.zeros(4 * _FIRST_FLOWS, np.uint64)
+        self._index = np.zeros(2 * _FIRST_FLOWS, np.uint64)
         self._flows = np.empty(_FIRST_FLOWS, FLOW)
         self._free_flows = np.empty(_FIRST_FLOWS, np.int32)
         self._details = np.empty(0, DETAIL)
         self._free_details = np.empty(0, np.int32)
         self._first_lengths = np.empty((0, self.settings.first_packets), np.int32)
         self._first_gaps_us = np.empty((0, self.settings.first_packets), np.float64)
-        self._grow_details(_FIRST_FLOWS // 4)
+        self._grow_details(_FIRST_FLOWS // 2)
         self._details[TEMPLATE_DETAIL : TEMPLATE_DETAIL + 1] = _empty_detail()
         self._writer = ColumnWriter()
         self._ended_by_reason = np.zeros(len(END_REASONS), np.int64)

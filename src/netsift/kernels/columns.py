@@ -113,7 +113,7 @@ def _finish_rows(ended, start, stop, flows, details, first_lengths, first_gaps_u
         if place == NOTHING:
             place = np.int64(SCRATCH_DETAIL)
             details[place] = details[TEMPLATE_DETAIL]
-            start_detail(flow, details[place], first_lengths[place], first_gaps_us[place], settings)
+            start_detail(flow, details[place], first_lengths, first_gaps_us, place, settings)
         _finish_row(flow, details[place], rows[position - start])
 
 

@@ -1,8 +1,8 @@
 """Packet records out of pcap and pcapng bytes, also past damage.
 
 A record is believed when its header is plausible and what follows it is too. Where what follows is not, the scanner
-looks for the next plausible pair of headers: if it begins inside the record, the record lied about its length and is
-counted as damaged; if it begins behind the record, the record is good and the bytes between are counted as garbage.
+looks for records that follow one another: if they begin inside the record and go on past its end, the record lied about
+its length and is counted as damaged; if they begin behind it, the record is good and the bytes between are garbage.
 
 Formats: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html and draft-ietf-opsawg-pcapng-02.html.
 """
@@ -36,6 +36,7 @@ SCANNER = np.dtype(
         ("records", np.int64),
         ("truncated_records", np.int64),
         ("damaged_records", np.int64),
+        ("repaired_records", np.int64),
         ("garbage_bytes", np.int64),
         ("unknown_interfaces", np.int64),
         ("last_time_ns", np.int64),
@@ -98,40 +99,50 @@ def _length_agrees(buffer, position, scanner):
 
 
 @inline_hostile_kernel
-def _plausible_pair(buffer, position, end, final, scanner):
-    """Return 1 if records begin at ``position`` and behind it, 0 if not, −1 if more bytes are needed to tell."""
+def _plausible_chain(buffer, position, reach, end, final, scanner, budget):
+    """Return (verdict, budget left) on whether records follow one another from ``position`` to ``reach`` and past it.
+
+    The verdict is 1 for two records or more, the last at or behind ``reach`` or the end of the input, 0 for anything
+    else, −1 if more bytes are needed to tell. Each record behind the first costs one of the budget.
+    """
     header = scanner.record_header
-    if position + header > end:
-        return -1
-    captured = _plausible_record(buffer, position, scanner)
-    if captured <= 0 or not _length_agrees(buffer, position, scanner):
-        return 0
-    following = position + header + captured
-    if following + header > end:
-        if not final:
-            return -1
-        return 1 if following == end else 0
-    if _plausible_record(buffer, following, scanner) <= 0 or not _length_agrees(buffer, following, scanner):
-        return 0
-    second = integer_32(buffer, position, scanner.big_endian)
-    return 1 if abs(integer_32(buffer, following, scanner.big_endian) - second) <= PLAUSIBLE_JUMP_SECONDS else 0
+    steps = 0
+    second = np.int64(0)
+    while True:
+        if position + header > end:
+            if not final:
+                return -1, budget
+            return (1 if steps > 1 or (steps == 1 and position == end) else 0), budget
+        captured = _plausible_record(buffer, position, scanner)
+        if captured <= 0 or not _length_agrees(buffer, position, scanner):
+            return 0, budget
+        previous, second = second, integer_32(buffer, position, scanner.big_endian)
+        if steps > 0 and abs(second - previous) > PLAUSIBLE_JUMP_SECONDS:
+            return 0, budget
+        if steps > 0 and position >= reach:
+            return 1, budget
+        if budget <= 0:
+            return 0, budget
+        budget -= 1
+        steps += 1
+        position += header + captured
 
 
 @inline_hostile_kernel
-def _next_pair(buffer, start, limit, end, final, scanner):
-    """Return the first place from ``start`` to ``limit`` where a plausible pair of records begins, or where to look later.
+def _next_record(buffer, start, limit, reach, end, final, scanner):
+    """Return (place, verdict): the first place from ``start`` to ``limit`` where a chain to ``reach`` begins.
 
-    The second value says whether it was found.
+    The verdict is 1 where there is one, 0 where there is none, and −1 where it cannot be told yet; then the place is
+    where to look again. The work is bounded by the number of bytes looked at.
     """
     position = start
+    budget = np.int64(64) + 2 * (limit - start)
     while position + scanner.record_header <= limit:
-        verdict = _plausible_pair(buffer, position, end, final, scanner)
-        if verdict == 1:
-            return position, True
-        if verdict == -1:
-            break
+        verdict, budget = _plausible_chain(buffer, position, max(reach, position + 1), end, final, scanner, budget)
+        if verdict != 0:
+            return position, verdict
         position += 1
-    return position, False
+    return position, 0
 
 
 @hostile_kernel
@@ -145,12 +156,12 @@ def scan_pcap(buffer, end, final, records, scanner_array):
     count = 0
     while count < records.size:
         if scanner.seeking:
-            position, found = _next_pair(buffer, scanner.position, end, end, final, scanner)
-            if not found and final:
+            position, verdict = _next_record(buffer, scanner.position, end, 0, end, final, scanner)
+            if verdict != 1 and final:
                 position = end
             scanner.garbage_bytes += position - scanner.position
             scanner.position = position
-            if not found:
+            if verdict != 1:
                 return NEED_INPUT, count
             scanner.seeking = 0
         position = scanner.position
@@ -167,8 +178,10 @@ def scan_pcap(buffer, end, final, records, scanner_array):
         if following + header > end and not final:
             return NEED_INPUT, count
         if following + header <= end and _plausible_record(buffer, following, scanner) < 0:
-            place, found = _next_pair(buffer, position + header, following, end, final, scanner)
-            if found:
+            place, verdict = _next_record(buffer, position + header, following, following, end, final, scanner)
+            if verdict == -1:
+                return NEED_INPUT, count
+            if verdict == 1:
                 scanner.damaged_records += 1
                 scanner.position = place
                 continue
@@ -190,8 +203,8 @@ def _end_of_pcap(final, end, scanner, count):
 @inline_hostile_kernel
 def _truncated_pcap(buffer, position, end, scanner, count):
     # The record runs past the end: either the file was cut, or its length lies and good records follow inside.
-    place, found = _next_pair(buffer, position + scanner.record_header, end, end, True, scanner)
-    if found:
+    place, verdict = _next_record(buffer, position + scanner.record_header, end, 0, end, True, scanner)
+    if verdict == 1:
         scanner.damaged_records += 1
         scanner.position = place
         return OUTPUT_FULL, count
@@ -304,11 +317,12 @@ def scan_pcapng(buffer, end, final, records, scanner_array, interfaces):
             scanner.seeking = 1
             continue
         if not _trailer_agrees(buffer, position, length, scanner):
-            scanner.damaged_records += 1
             place, found = _next_block(buffer, position + 4, position + length, True, scanner)
             if found:
+                scanner.damaged_records += 1
                 scanner.position = place
                 continue
+            scanner.repaired_records += 1
             scanner.seeking = 1
         count += _block(buffer, position, length, records[count], scanner, interfaces)
         scanner.position = position + length
@@ -386,7 +400,7 @@ def _packet_block(buffer, position, length, body, record, scanner, interfaces):
     captured = integer_32(buffer, position + body + 12, big_endian)
     if captured > length - 32:
         # The block is whole, so what lies between its header and its end is packet.
-        scanner.damaged_records += 1
+        scanner.repaired_records += 1
         captured = length - 32
     record.offset = position + body + 20
     record.captured = captured

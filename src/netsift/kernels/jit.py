@@ -17,9 +17,11 @@ from typing import Any, Final, cast
 
 import numba
 import numba.np.linalg
-from numba.core import config
+from numba.core import config as numba_config
 
 Function = Callable[..., Any]
+
+config = cast("Any", numba_config)
 
 _MARKER: Final = "complete"
 

@@ -225,9 +225,9 @@ def _join(
         place = _take_detail(state, free_details)
         details[place] = details[0]
         flow.detail = place
-        start_detail(flow, details[place], first_lengths[place], first_gaps_us[place], settings)
-    place = flow.detail
-    add_to_flow(flow, details[place], first_lengths[place], first_gaps_us[place], packet, backward, settings)
+        start_detail(flow, details[place], first_lengths, first_gaps_us, place, settings)
+    place = np.int64(flow.detail)
+    add_to_flow(flow, details[place], first_lengths, first_gaps_us, place, packet, backward, settings)
     flow.last_ns = max(flow.last_ns, packet.time_ns)
     closed = flow.history & CLOSED
     if not closed:

@@ -20,12 +20,12 @@ TCP = 6
 
 
 @kernel
-def start_detail(flow, detail, first_lengths, first_gaps_us, settings):
+def start_detail(flow, detail, first_lengths, first_gaps_us, place, settings):
     """Enter a flow's first packet into its (template) statistics."""
     detail.active_start_ns = flow.first_ns
-    if first_lengths.size > 0:
-        first_lengths[0] = -np.int64(flow.length) if flow.backward_first else np.int64(flow.length)
-        first_gaps_us[0] = 0.0
+    if first_lengths.shape[1] > 0:
+        first_lengths[place, 0] = -np.int64(flow.length) if flow.backward_first else np.int64(flow.length)
+        first_gaps_us[place, 0] = 0.0
         detail.first_count = 1
     if flow.marks & FRAGMENT:
         detail.fragments = 1
@@ -35,8 +35,8 @@ def start_detail(flow, detail, first_lengths, first_gaps_us, settings):
         add_to_direction(detail.forward, detail.backward, flow, flow.first_ns, settings)
 
 
-@kernel
-def add_to_flow(flow, detail, first_lengths, first_gaps_us, packet, backward, settings):
+@inline_kernel
+def add_to_flow(flow, detail, first_lengths, first_gaps_us, place, packet, backward, settings):
     """Enter a later packet into the statistics of its flow and of its direction."""
     time_ns = packet.time_ns
     gap_ns = max(time_ns - flow.last_ns, np.int64(0))
@@ -53,9 +53,9 @@ def add_to_flow(flow, detail, first_lengths, first_gaps_us, packet, backward, se
     if packet.marks & FRAGMENT:
         detail.fragments += np.uint32(1)
     count = np.int64(detail.first_count)
-    if count < first_lengths.size:
-        first_lengths[count] = -np.int64(packet.length) if backward else np.int64(packet.length)
-        first_gaps_us[count] = gap_us
+    if count < first_lengths.shape[1]:
+        first_lengths[place, count] = -np.int64(packet.length) if backward else np.int64(packet.length)
+        first_gaps_us[place, count] = gap_us
         detail.first_count = count + 1
     if backward:
         add_to_direction(detail.backward, detail.forward, packet, time_ns, settings)

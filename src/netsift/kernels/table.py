@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.jit import kernel
+from netsift.kernels.jit import inline_kernel, kernel
 
 ABSENT = -1
 FORWARD = 1
 BACKWARD = 2
 
 
-@kernel
+@inline_kernel
 def flow_direction(flow, packet):
     """Return FORWARD or BACKWARD if the packet belongs to the flow's key, else 0."""
     if (
@@ -46,7 +46,7 @@ def flow_direction(flow, packet):
     return 0
 
 
-@kernel
+@inline_kernel
 def find_flow(index, flows, packet):
     """Return (slot, direction) of the live flow that the packet belongs to, or (ABSENT, 0)."""
     mask = index.size - 1

@@ -20,14 +20,14 @@ _MILLISECOND: Final = 1_000_000
 def _flood_times(stage: Stage) -> Iterator[int]:
     """When the packets of a flood leave; cut at the setting's number of packets."""
     draws, floods = stage.draws, PARAMETERS.floods
-    rate = stage.flood_rate * draws.sample(floods.rate_factor)
-    end = min(stage.end_ns, stage.start_ns + draws.seconds(floods.seconds))
-    time = float(stage.start_ns)
+    mean_gap_ns = NANOSECONDS / (stage.flood_rate * draws.sample(floods.rate_factor))
+    end_ns = min(stage.end_ns, stage.start_ns + draws.seconds(floods.seconds))
+    time_ns = stage.start_ns
     for _ in range(stage.flood_packets):
-        if time >= end:
+        if time_ns >= end_ns:
             return
-        yield int(time)
-        time += draws.exponential(NANOSECONDS / rate)
+        yield time_ns
+        time_ns += int(draws.exponential(mean_gap_ns))
 
 
 def _forged(stage: Stage, like: Host) -> Host:

@@ -154,27 +154,25 @@ def _script_turns(stage: Stage, size_bytes: int, upload: bool) -> Iterator[Turn]
     yield Turn(upload, size_bytes, 1_000_000)
 
 
+def _shell_visit(stage: Stage, time: int, client: Host) -> list[Conversation]:
+    """One session or copy, and now and then another attempt with an expired password."""
+    draws = stage.draws
+    server = stage.network.servers["shell"] if draws.chance(0.75) else stage.network.site(draws)
+    turns = _shell_turns(stage)
+    if draws.chance(0.5):
+        turns = _script_turns(stage, stage.bulk(PARAMETERS.services.transfer_bytes), draws.chance(0.5))
+    port, traffic_class = draws.pick((22, 22, 22, 2222)), draws.pick((0, 0x10, 0x48))
+    found = [stage.tcp(time, client, server, port, turns, stage.failing(), traffic_class=traffic_class)]
+    if draws.chance(0.1):
+        again = time + 20 * NANOSECONDS
+        found.append(stage.tcp(again, client, server, 22, _refused_login(stage), Ending.SERVER_CLOSES))
+    return found
+
+
 def shells(stage: Stage, client: Host) -> Iterator[Conversation]:
     """Interactive SSH with mistyped passwords, and copies over it."""
-    draws, services = stage.draws, PARAMETERS.services
-    for time in moments(stage, services.shell_gap_s):
-        server = stage.network.servers["shell"] if draws.chance(0.75) else stage.network.site(draws)
-        turns = (
-            _shell_turns(stage)
-            if draws.chance(0.5)
-            else _script_turns(stage, stage.bulk(services.transfer_bytes), draws.chance(0.5))
-        )
-        yield stage.tcp(
-            time,
-            client,
-            server,
-            draws.pick((22, 22, 22, 2222)),
-            turns,
-            stage.failing(),
-            traffic_class=draws.pick((0, 0x10, 0x48)),
-        )
-        if draws.chance(0.1):
-            yield stage.tcp(time + 20 * NANOSECONDS, client, server, 22, _refused_login(stage), Ending.SERVER_CLOSES)
+    gaps = PARAMETERS.services.shell_gap_s
+    return in_order((time, _shell_visit(stage, time, client)) for time in moments(stage, gaps))
 
 
 def _refused_login(stage: Stage) -> Iterator[Turn]:

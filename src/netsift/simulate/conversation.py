@@ -224,9 +224,11 @@ def _datagrams(path: Path, ports: tuple[int, int], time_ns: int, datagrams: Iter
 
 
 def _messages(path: Path, start_ns: int, messages: Iterable[Message]) -> Iterator[Packet]:
+    time_ns = start_ns
     for message in messages:
         sender = path.to_server if message.from_client else path.to_client
-        yield start_ns + message.offset_ns, sender.icmp(message.kind, message.code, message.rest, message.payload)
+        time_ns = max(time_ns, start_ns + message.offset_ns)
+        yield time_ns, sender.icmp(message.kind, message.code, message.rest, message.payload)
 
 
 Session = tuple[int, list[Conversation]]

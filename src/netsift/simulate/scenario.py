@@ -293,9 +293,9 @@ class Scenario:
         mean_gap_ns = _HOUR_NS / (parameters.per_hour * settings.intensity) if settings.intensity else 0.0
         latest = settings.start_ns + int(parameters.latest_start * (settings.end_ns - settings.start_ns))
         moments = [settings.start_ns + int((latest - settings.start_ns) * plan.uniform())] if settings.intensity else []
-        further = float(settings.start_ns)
-        while settings.intensity and (further := further + plan.exponential(mean_gap_ns)) < latest:
-            moments.append(int(further))
+        further = settings.start_ns
+        while settings.intensity and (further := further + int(plan.exponential(mean_gap_ns))) < latest:
+            moments.append(further)
         for number, moment in enumerate(moments):
             draws = Draws(settings.seed, name, number)
             yield campaign(self._stage(draws, name, attack, moment))

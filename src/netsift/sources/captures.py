@@ -78,6 +78,7 @@ class _Packets:
         self._decoding = PacketDecoding(random_key(), settings.inner_tunnels)
         self._statistics = statistics
         self._buffers = _IN_FLIGHT + 3 if settings.threads > 1 else 1
+        self._open = 0
         self.live = False
 
     def arrays(self) -> Generator[Array, None, None]:
@@ -126,13 +127,25 @@ class _Packets:
                 self._statistics.bytes_total = source.size
             taken_before = self._statistics.bytes_taken
             try:
-                reader = CaptureReader(source, self._decoding, self._statistics.capture, self._buffers)
+                reader = CaptureReader(source, self._next_decoding(), self._statistics.capture, self._buffers)
             except InputError as error:
                 self._refuse(str(error))
                 return
-            for array in reader.batches():
-                self._statistics.bytes_taken = taken_before + source.position
-                yield array
+            self._open += 1
+            try:
+                for array in reader.batches():
+                    self._statistics.bytes_taken = taken_before + source.position
+                    yield array
+            finally:
+                self._open -= 1
+
+    def _next_decoding(self) -> PacketDecoding:
+        """Return how to decode the next capture.
+
+        One that follows on others goes on with their fragments; captures that overlap are decoded side by side, some
+        packets ahead of one another, and would find each other's fragments by chance.
+        """
+        return PacketDecoding(self._decoding.key, self._decoding.inner) if self._open else self._decoding
 
     def _refuse(self, problem: str) -> None:
         self._statistics.capture.inputs_refused += 1

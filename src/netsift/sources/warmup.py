@@ -13,7 +13,7 @@ from netsift.sources.captures import CaptureSettings, capture_flows
 from netsift.sources.statistics import ReadStatistics
 
 _FRAME_LENGTH: Final = 42
-_FLOWS: Final = 10_000
+_FLOWS: Final = 70_000
 
 
 def _frame(number: int) -> bytes:
