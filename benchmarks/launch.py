@@ -1,4 +1,4 @@
-"""Runs one command and prints what it used as JSON: a small program of its own, so that nothing of the caller is counted.
+"""Runs one command and prints what it used as JSON; a small program, so that nothing of the caller is counted.
 
 A process's peak memory starts at that of the process it was forked from, so the parent must be as small as this one.
 Usage: ``python -I -S launch.py OUTPUT COMMAND...``; the command's own output goes to the file OUTPUT.

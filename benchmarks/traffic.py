@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
@@ -40,9 +40,9 @@ _VLAN: Final = b"\x81\x00"
 class Base:
     """The packets of all base captures, ready to be repeated.
 
-    ``records`` holds pcap records (header and captured bytes); beside them stand, one entry per record, the time since the first
-    packet of its capture in ns, the number of its capture, and the two places in the record whose two bytes a
-    replica changes (0 where the packet has no IP address).
+    ``records`` holds pcap records (header and captured bytes); beside them stand, one entry per record, the time since
+    the first packet of its capture in ns, the number of its capture, and the two places in the record whose two bytes
+    a replica changes (0 where the packet has no IP address).
     """
 
     records: list[bytes]
@@ -52,7 +52,7 @@ class Base:
 
 
 def base_traffic(files: Iterable[Path]) -> Base:
-    """Read the Ethernet packets of captures; raises ValueError for a file that is no capture or when there is no packet."""
+    """Read the Ethernet packets of captures; raises ValueError for a file that is none, or when there is no packet."""
     records: list[bytes] = []
     times_ns: list[int] = []
     captures: list[int] = []
@@ -90,13 +90,8 @@ def _address_places(frame: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def write_replicas(base: Base, path: Path, packets: int, snap_length: int | None = None) -> int:
-    """Write a capture of at least ``packets`` packets and return how many it has.
-
-    ``snap_length`` cuts every packet to that many bytes, as a sensor that keeps headers does.
-    """
-    if snap_length is not None:
-        base = _cut(base, snap_length)
+def write_replicas(base: Base, path: Path, packets: int) -> int:
+    """Write a capture of whole replicas with at least ``packets`` packets, and return how many it has."""
     count = len(base.records)
     replicas = -(-packets // count)
     generator = np.random.default_rng(SEED)
@@ -111,14 +106,6 @@ def write_replicas(base: Base, path: Path, packets: int, snap_length: int | None
             chosen = order[begin : begin + _RECORDS_AT_ONCE]
             output.write(_replicated(base, chosen % count, times_ns[chosen], keys[chosen // count]))
     return len(order)
-
-
-def _cut(base: Base, snap_length: int) -> Base:
-    records = []
-    for record in base.records:
-        captured = min(len(record) - _RECORD_HEADER, snap_length)
-        records.append(record[:8] + struct.pack("<I", captured) + record[12 : _RECORD_HEADER + captured])
-    return Base(records, base.times_ns, base.captures, base.places)
 
 
 def _replicated(base: Base, numbers: Array, times_ns: Array, keys: Array) -> bytearray:
@@ -159,27 +146,27 @@ def write_flood(path: Path, flows: int) -> None:
 
 
 def copy_first(source: Path, target: Path, packets: int) -> None:
-    """Copy the first packets of a little-endian pcap file."""
+    """Copy the first packets of a capture that this module wrote."""
     with source.open("rb") as stream, target.open("wb") as output:
         output.write(stream.read(len(_FILE_HEADER)))
-        for _ in range(packets):
-            header = stream.read(_RECORD_HEADER)
-            if len(header) < _RECORD_HEADER:
-                return
-            output.write(header + stream.read(struct.unpack_from("<I", header, 8)[0]))
+        _copy_records(stream, output, packets)
 
 
 def split_evenly(source: Path, folder: Path, packets: int, files: int) -> None:
-    """Cut a capture of ``packets`` packets into ``files`` captures of successive times in a new folder."""
-    folder.mkdir(parents=True)
+    """Cut a capture of ``packets`` packets into ``files`` captures of successive times."""
+    folder.mkdir(parents=True, exist_ok=True)
     share = -(-packets // files)
     with source.open("rb") as stream:
         stream.seek(len(_FILE_HEADER))
         for number in range(files):
             with (folder / f"{number:04}.pcap").open("wb") as output:
                 output.write(_FILE_HEADER)
-                for _ in range(share):
-                    header = stream.read(_RECORD_HEADER)
-                    if len(header) < _RECORD_HEADER:
-                        return
-                    output.write(header + stream.read(struct.unpack_from("<I", header, 8)[0]))
+                _copy_records(stream, output, share)
+
+
+def _copy_records(stream: BinaryIO, output: BinaryIO, packets: int) -> None:
+    for _ in range(packets):
+        header = stream.read(_RECORD_HEADER)
+        if len(header) < _RECORD_HEADER:
+            return
+        output.write(header + stream.read(struct.unpack_from("<I", header, 8)[0]))

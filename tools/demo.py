@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-CAPTURE: Final = Path("examples/demo.pcap")
+CAPTURE: Final = Path("examples/demo.pcap.gz")
 FOLDER: Final = Path("demo")
 PLOTS: Final = FOLDER / "plots"
 
-SIMULATE: Final = "simulate demo/train.pcap --seed 7 --duration 10m --clients 6 --snap-length 96"
+SIMULATE: Final = "simulate demo/train.pcap --seed 7 --duration 10m --clients 6 --flood-packets 1000"
 METER: Final = f"flows {CAPTURE} -o demo/flows.parquet"
 TRAIN: Final = f"train demo/train.pcap -o demo/model.netsift --plots {PLOTS}"
 DETECT: Final = f"detect {CAPTURE} --model demo/model.netsift"

@@ -15,24 +15,37 @@ from netsift.errors import OutputError
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to ``path`` on success, remove it on any error.
 
-    Raises OutputError with one sentence when the folder is missing, not writable, or the disk is full.
+    A device or a named pipe is written in place. Raises OutputError with one sentence when the folder is missing, not
+    writable, or the disk is full.
     """
-    try:
-        if path.is_dir():
-            raise OutputError(f"{path}: is a directory")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory")
+    if path.exists() and not path.is_file():
+        with _sentences(path):
+            yield path
+        return
+    with _sentences(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
     temporary = Path(name)
     try:
-        yield temporary
-        _keep_permissions(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        with _sentences(path):
+            yield temporary
+            _keep_permissions(temporary)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """Turn what the system says into a sentence; a broken pipe stays one, since nobody is left to read it."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _keep_permissions(temporary: Path) -> None:

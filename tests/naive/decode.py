@@ -167,7 +167,7 @@ def _decode_ip(start: IpStart, time_ns: int, fragments: FragmentCache) -> tuple[
     header = _ipv4(view, offset) if start.version == 4 else _ipv6(view, offset)
     packet = _transport(header, time_ns)
     if header.is_fragment:
-        return _fragment(packet, header, fragments), None
+        return join_fragments(packet, header, fragments), None
     return packet, _tunnel(packet, header)
 
 
@@ -271,7 +271,8 @@ def _extension_header(view: View, kind: int, offset: int, count: int) -> tuple[i
     return view.data[offset], offset + length
 
 
-def _fragment(packet: Packet, header: _IpHeader, fragments: FragmentCache) -> Packet:
+def join_fragments(packet: Packet, header: _IpHeader, fragments: FragmentCache) -> Packet:
+    """Remember a first fragment; give a later one the protocol and ports of its datagram's first one."""
     key = (packet.source, packet.destination, header.fragment_protocol, header.identification, header.version)
     if not packet.is_later_fragment:
         fragments.first_fragments[key] = _FirstFragment(

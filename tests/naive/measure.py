@@ -117,7 +117,7 @@ def measure(flow: Flow, settings: Settings) -> dict[str, object]:
         values[f"payload_kind{side}"] = _payload_kind(sides[side])
     values |= _subflows(flow, settings)
     values |= _active_and_idle(flow.packets, settings)
-    values |= _sequence_lists(flow, settings)
+    values |= first_packets(flow, settings)
     values["fragments"] = sum(packet.is_fragment for packet in flow.packets)
     first_backward_ns = backward[0].time_ns if backward else flow.first_ns
     values["response_time_us"] = max(0, first_backward_ns - flow.first_ns) / 1000.0
@@ -162,7 +162,7 @@ def _existing(values: dict[str, object], sides: dict[str, list[Packet]]) -> dict
     }
 
 
-def _address_text(address: bytes, ip_version: int) -> str:
+def address_text(address: bytes, ip_version: int) -> str:
     """Text of a 16-byte address; IPv6 as in RFC 5952, with the mixed notation of its section 5 for ::ffff:0:0/96."""
     if ip_version == 4:
         return str(ipaddress.IPv4Address(address[12:]))
@@ -178,9 +178,9 @@ def _identity(flow: Flow) -> dict[str, object]:
     return {
         "start_time": flow.first_ns,
         "end_time": flow.last_ns,
-        "src_ip": _address_text(source[0], first.ip_version),
+        "src_ip": address_text(source[0], first.ip_version),
         "src_port": source[1],
-        "dst_ip": _address_text(destination[0], first.ip_version),
+        "dst_ip": address_text(destination[0], first.ip_version),
         "dst_port": destination[1],
         "protocol": first.protocol,
         "ip_version": first.ip_version,
@@ -211,7 +211,7 @@ def _volume(side: str, packets: list[Packet]) -> dict[str, object]:
 # ----------------------------------------------------------------------------------------------------- statistics
 
 
-def _mean_and_deviation(count: int, total: float, total_of_squares: float) -> tuple[float, float]:
+def mean_and_deviation(count: int, total: float, total_of_squares: float) -> tuple[float, float]:
     """Mean and sample standard deviation from a sum and a sum of squares."""
     if count == 0:
         return 0.0, 0.0
@@ -227,7 +227,7 @@ def _lengths(side: str, packets: list[Packet]) -> dict[str, object]:
     for what in ("length", "payload"):
         numbers = [packet.length if what == "length" else packet.payload_length for packet in packets]
         squares = sum(number * number for number in numbers)
-        mean, deviation = _mean_and_deviation(len(numbers), float(sum(numbers)), float(squares))
+        mean, deviation = mean_and_deviation(len(numbers), float(sum(numbers)), float(squares))
         values[f"{what}{side}_min"] = min(numbers, default=0)
         values[f"{what}{side}_max"] = max(numbers, default=0)
         values[f"{what}{side}_mean"] = mean
@@ -245,13 +245,14 @@ def _gaps_ns(packets: Sequence[Packet]) -> list[int]:
     return gaps
 
 
-def _time_statistics(prefix: str, times_ns: list[int]) -> dict[str, object]:
+def time_statistics(prefix: str, times_ns: list[int]) -> dict[str, object]:
+    """Mean, deviation, maximum and minimum of times in ns as columns in µs."""
     total_us = sum(times_ns) / 1000.0
     squares = 0.0
     for time_ns in times_ns:
         time_us = time_ns / 1000.0
         squares += time_us * time_us
-    mean, deviation = _mean_and_deviation(len(times_ns), total_us, squares)
+    mean, deviation = mean_and_deviation(len(times_ns), total_us, squares)
     return {
         f"{prefix}_mean_us": mean,
         f"{prefix}_std_us": deviation,
@@ -262,7 +263,7 @@ def _time_statistics(prefix: str, times_ns: list[int]) -> dict[str, object]:
 
 def _inter_arrival_times(side: str, packets: list[Packet]) -> dict[str, object]:
     gaps = _gaps_ns(packets)
-    return _time_statistics(f"iat{side}", gaps) | {f"iat{side}_total_us": sum(gaps) / 1000.0}
+    return time_statistics(f"iat{side}", gaps) | {f"iat{side}_total_us": sum(gaps) / 1000.0}
 
 
 def _active_and_idle(packets: list[Packet], settings: Settings) -> dict[str, object]:
@@ -276,8 +277,8 @@ def _active_and_idle(packets: list[Packet], settings: Settings) -> dict[str, obj
             active_times[-1] += gap
     return {
         "idles": len(idle_times),
-        **_time_statistics("active", active_times),
-        **_time_statistics("idle", idle_times),
+        **time_statistics("active", active_times),
+        **time_statistics("idle", idle_times),
     }
 
 
@@ -446,7 +447,8 @@ def _network(side: str, packets: list[Packet]) -> dict[str, object]:
     }
 
 
-def _sequence_lists(flow: Flow, settings: Settings) -> dict[str, object]:
+def first_packets(flow: Flow, settings: Settings) -> dict[str, object]:
+    """Lengths, negative when backward, and inter-arrival times of a flow's first packets."""
     first = flow.packets[: settings.first_packets]
     return {
         "first_lengths": [packet.length if flow.is_forward(packet) else -packet.length for packet in first],

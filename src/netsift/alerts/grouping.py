@@ -8,8 +8,10 @@ which the flows arrive, as long as there is room for all groups.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from typing import Final, TypeVar
 
@@ -87,6 +89,7 @@ class FindingGroups:
         self._free_members = max_members
         self._groups: dict[_Key, list[Group]] = {}
         self._count = 0
+        self._placed_since_join = 0
         self.overflow_flows = 0
 
     def ranked(self) -> list[Group]:
@@ -106,47 +109,49 @@ class FindingGroups:
 
     def _place(self, group: Group, source: str) -> None:
         """Put a new group of one source where it belongs: with its target's, with its source's, or by itself."""
-        by_target = ("", group.attack, _only_target(group))
-        if by_target in self._groups and self._near(group, by_target):
+        by_target, by_source = ("", group.attack, _only_target(group)), (source, group.attack, "")
+        if self._near(group, by_target):
             self._merge(group, by_target)
-            return
-        by_source = (source, group.attack, "")
-        if self._count >= self._max_groups and not self._near(group, by_source):
-            self._join_sources()
-            if self._count >= self._max_groups:
-                self.overflow_flows += group.flows
-                return
-        self._merge(group, by_source)
+        elif self._near(group, by_source) or self._has_room():
+            self._merge(group, by_source)
+        else:
+            self.overflow_flows += group.flows
 
-    def _near(self, group: Group, key: _Key) -> list[Group]:
-        gap_ns = self._gap_ns
-        return [
-            other
-            for other in self._groups.get(key, ())
-            if group.start_ns - other.end_ns <= gap_ns and other.start_ns - group.end_ns <= gap_ns
-        ]
+    def _has_room(self) -> bool:
+        """Return whether there is room for one more group, after joining sources if that has not just been tried."""
+        self._placed_since_join += 1
+        if self._count >= self._max_groups and self._placed_since_join > self._max_groups // 4:
+            self._join_sources()
+        return self._count < self._max_groups
+
+    def _near(self, group: Group, key: _Key) -> range:
+        """Return the places of a key's groups that are close in time; they stand in order and far from each other."""
+        of_key = self._groups.get(key, [])
+        first = bisect_left(of_key, group.start_ns - self._gap_ns, key=lambda other: other.end_ns)
+        last = bisect_right(of_key, group.end_ns + self._gap_ns, key=lambda other: other.start_ns)
+        return range(first, last)
 
     def _merge(self, group: Group, key: _Key) -> None:
-        near = self._near(group, key)
+        of_key, places = self._groups.setdefault(key, []), self._near(group, key)
+        near = of_key[places.start : places.stop]
         self._trim(group, near)
-        for other in near:
-            group = _joined(group, other)
-        far = [other for other in self._groups.get(key, ()) if not any(other is one for one in near)]
-        self._groups[key] = [*far, group]
+        of_key[places.start : places.stop] = [reduce(_joined, near, group)]
         self._count += 1 - len(near)
 
     def _trim(self, group: Group, near: Sequence[Group]) -> None:
-        """Keep only as many members that are new as there is room for."""
+        """Keep only as many members that are new as there is room for, but one source and one target always."""
         for name in ("sources", "targets", "ports"):
             known = set().union(*(getattr(other, name) for other in near))
             new = sorted(getattr(group, name) - known)
-            group.truncated |= len(new) > self._free_members
-            kept = new[: self._free_members]
-            self._free_members -= len(kept)
+            room = self._free_members if near or name == "ports" else max(self._free_members, 1)
+            kept = new[:room]
+            group.truncated |= len(kept) < len(new)
+            self._free_members = max(self._free_members - len(kept), 0)
             setattr(group, name, set(kept))
 
     def _join_sources(self) -> None:
         """Join groups of many sources and the same one target into one group each."""
+        self._placed_since_join = 0
         of_target: dict[_Key, list[tuple[_Key, Group]]] = {}
         for key, groups in self._groups.items():
             for group in groups:
@@ -170,16 +175,13 @@ class FindingGroups:
         yield run
 
     def _move(self, run: list[tuple[_Key, Group]], by_target: _Key) -> None:
-        joined = run[0][1]
-        for _, group in run[1:]:
-            joined = _joined(joined, group)
-        for key, group in run:
-            kept = [other for other in self._groups[key] if other is not group]
-            if kept:
-                self._groups[key] = kept
-            else:
+        moved = {id(group) for _, group in run}
+        for key in {key for key, _ in run}:
+            self._groups[key] = [group for group in self._groups[key] if id(group) not in moved]
+            if not self._groups[key]:
                 del self._groups[key]
-        self._groups[by_target] = [*self._groups.get(by_target, ()), joined]
+        joined = reduce(_joined, (group for _, group in run))
+        insort(self._groups.setdefault(by_target, []), joined, key=lambda group: group.start_ns)
         self._count -= len(run) - 1
 
 

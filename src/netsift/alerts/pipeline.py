@@ -75,9 +75,11 @@ def _require_columns(batch: pa.RecordBatch) -> None:
 
 
 def _flagged(batch: pa.RecordBatch, scores: Scores, rows: npt.NDArray[np.int64]) -> FlaggedFlows:
+    start_ns = _integers(batch, "start_time")
     return FlaggedFlows(
-        start_ns=_integers(batch, "start_time"),
-        end_ns=_integers(batch, "end_time"),
+        start_ns=start_ns,
+        # A flow file may hold anything; a flow that ends before it begins would upset the order of groups.
+        end_ns=np.maximum(start_ns, _integers(batch, "end_time")),
         source=_texts(batch, "src_ip"),
         target=_texts(batch, "dst_ip"),
         port=_integers(batch, "dst_port"),

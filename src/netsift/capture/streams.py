@@ -91,7 +91,11 @@ class OpenedInput:
             target[:count] = self._ahead[:count]
             self._ahead = self._ahead[count:]
         else:
-            count = self._raw.readinto(target) or 0
+            try:
+                count = self._raw.readinto(target) or 0
+            except OSError as error:
+                self.damage = f"reading stopped: {error.strerror}"
+                return 0
         self.position += count
         return count
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netsift.cli.progress import announce_compilation, report_statistics, with_progress
+from netsift.cli import options
+from netsift.cli.options import STANDARD_STREAM, capture_settings
+from netsift.cli.progress import announce_compilation, report_statistics, say_if_empty, with_progress
 from netsift.errors import UsageError
 
+if TYPE_CHECKING:
+    from netsift.sources.captures import CaptureSettings
+    from netsift.sources.statistics import ReadStatistics
+
 EXAMPLES = """
-Turn captures into flow records with 149 columns (docs/features.md).
+Turn captures into flow records, one row per bidirectional flow (columns: docs/features.md).
 
 [bold]Examples[/bold]
 
@@ -19,10 +25,12 @@ Turn captures into flow records with 149 columns (docs/features.md).
 
   netsift flows /var/captures/ -o flows.csv --columns cicflowmeter
 
+  netsift flows capture.pcapng.gz --columns src_ip,dst_ip,dst_port,bytes --stats counts.json
+
   tcpdump -i eth0 -w - | netsift flows - --format jsonl
 
-Exit status: 0 all read, 1 nothing could be read, 2 wrong arguments, 3 part of the input was damaged (rows are kept).
-"""
+Exit status: 0 all read, 1 nothing could be read or written, 2 wrong arguments, 3 part of the input was damaged (rows are kept).
+"""  # noqa: E501 - one paragraph, wrapped by the terminal
 
 
 def register(application: typer.Typer) -> None:
@@ -31,60 +39,85 @@ def register(application: typer.Typer) -> None:
 
 
 def flows(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Captures (pcap, pcapng, gzip, zstd), directories, flow files or -.")
-    ],
+    inputs: options.Inputs,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; .csv, .jsonl, .arrow or .parquet. Default: standard output.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write: .csv, .jsonl, .arrow or .parquet; standard output unless given.",
+        ),
     ] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", help="csv, jsonl, arrow or parquet; default by suffix, csv on standard output.")
+        str | None,
+        typer.Option("--format", help="csv, jsonl, arrow or parquet; by suffix unless given, csv on standard output."),
     ] = None,
     columns: Annotated[
         str, typer.Option(help="netsift, cicflowmeter, cicflowmeter-2018, or column names with commas between.")
     ] = "netsift",
-    stats: Annotated[Path | None, typer.Option(help="Write the counts as JSON to this file instead of a table.")] = None,
-    tunnels: Annotated[str, typer.Option(help="outer: meter packets as they are; inner: meter what tunnels carry.")] = "outer",
-    idle_timeout: Annotated[float, typer.Option(help="Seconds without a packet after which a flow ends.")] = 120.0,
-    active_timeout: Annotated[float, typer.Option(help="Seconds after which a long flow is written and continued.")] = 3600.0,
-    tcp_end: Annotated[bool, typer.Option("--tcp-end/--no-tcp-end", help="End TCP flows by FIN and RST.")] = True,
-    max_flows: Annotated[int, typer.Option(help="Live flows kept at most; the oldest are written early and counted.")] = 1_000_000,
-    first_packets: Annotated[int, typer.Option(help="How many first packets keep their length and time.")] = 20,
-    threads: Annotated[int, typer.Option(help="1, or 2 to read and meter side by side.")] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table of counts.")] = False,
+    stats: options.Stats = None,
+    quiet: options.Quiet = False,
+    tunnels: options.Tunnels = "outer",
+    threads: options.Threads = 2,
+    idle_timeout: options.IdleTimeout = 120.0,
+    active_timeout: options.ActiveTimeout = 3600.0,
+    tcp_end: options.TcpEnd = True,
+    max_flows: options.MaxFlows = 1_000_000,
+    first_packets: options.FirstPackets = 20,
 ) -> None:
     """Read captures and write flows."""
+    from netsift.kernels.jit import mark_compiled
+    from netsift.sources.statistics import ReadStatistics
+
+    settings = capture_settings(
+        tunnels=tunnels,
+        threads=threads,
+        idle_timeout=idle_timeout,
+        active_timeout=active_timeout,
+        tcp_end=tcp_end,
+        max_flows=max_flows,
+        first_packets=first_packets,
+    )
+    target = None if output == STANDARD_STREAM else output
+    statistics = ReadStatistics()
+    _write_flows(inputs, settings, statistics, target, _chosen_format(target, file_format), columns, quiet=quiet)
+    mark_compiled()
+    report_statistics(statistics, stats, quiet=quiet)
+    say_if_empty(statistics)
+    raise typer.Exit(statistics.exit_status())
+
+
+def _chosen_format(output: Path | None, file_format: str | None) -> str:
+    from netsift.flows.write import FORMATS, format_of
+
+    chosen = file_format or (format_of(output) if output else "csv")
+    if chosen not in FORMATS.values():
+        raise UsageError(f"--format must be one of {', '.join(sorted(set(FORMATS.values())))}, not {chosen!r}")
+    return chosen
+
+
+def _write_flows(
+    inputs: list[str],
+    settings: CaptureSettings,
+    statistics: ReadStatistics,
+    output: Path | None,
+    file_format: str,
+    columns: str,
+    *,
+    quiet: bool,
+) -> None:
     import pyarrow as pa
 
     from netsift.flows.columns import arrow_schema
     from netsift.flows.dialects import column_selection
-    from netsift.flows.settings import MeterSettings
-    from netsift.flows.write import FORMATS, flow_output, format_of
-    from netsift.kernels.jit import mark_compiled
-    from netsift.sources.captures import CaptureSettings
+    from netsift.flows.write import flow_output
     from netsift.sources.flows import read_flows
-    from netsift.sources.statistics import ReadStatistics
 
-    if tunnels not in ("outer", "inner"):
-        raise UsageError(f"--tunnels must be outer or inner, not {tunnels!r}")
-    chosen = file_format or (format_of(output) if output else "csv")
-    if chosen not in FORMATS.values():
-        raise UsageError(f"--format must be one of {', '.join(sorted(set(FORMATS.values())))}, not {chosen!r}")
     select = column_selection(columns)
-    meter = MeterSettings(
-        idle_timeout_s=idle_timeout, active_timeout_s=active_timeout, tcp_end=tcp_end, max_flows=max_flows,
-        first_packets=first_packets,
-    )  # fmt: skip
-    settings = CaptureSettings(meter=meter, inner_tunnels=tunnels == "inner", threads=threads)
-    statistics = ReadStatistics()
-    announce_compilation()
     schema = select(pa.RecordBatch.from_pylist([], schema=arrow_schema())).schema
+    announce_compilation()
     batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
-    with flow_output(output, chosen, schema) as writer:
+    with flow_output(output, file_format, schema) as writer:
         for batch in batches:
             writer.write(select(batch))
-    mark_compiled()
-    report_statistics(statistics, stats, quiet=quiet)
-    if statistics.flows == 0:
-        typer.echo("netsift: no flows: the input holds no IP packet that could be metered", err=True)
-    raise typer.Exit(statistics.exit_status())

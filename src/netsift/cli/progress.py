@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
     from netsift.sources.statistics import ReadStatistics
 
 Item = TypeVar("Item")
+
+SKIP_MEANINGS: Final = {
+    "unsupported_link_type": "the link type is none of those that can be decoded",
+    "wireless_link_type": "IEEE 802.11 wireless frames are not supported",
+    "empty": "the record holds no bytes",
+    "truncated_link": "the packet ends within its link-layer header",
+    "not_ip": "the frame carries something other than IP",
+    "arp": "ARP and RARP are not IP",
+    "truncated_ip": "the packet ends within its IP header or an extension header",
+    "bad_ip_version": "the IP header's version is neither 4 nor 6, or not the one announced",
+    "bad_ip_header": "the IP header's lengths contradict each other",
+    "too_many_headers": "more tags, labels or extension headers than any real packet has",
+    "truncated_transport": "the packet ends before its port numbers",
+    "truncated_record": "the file ends within a record",
+    "damaged_record": "the record's header makes no sense, or its length lies",
+    "unknown_interface": "the packet's pcapng interface was never described",
+}
+"""What each reason for skipping a packet means; docs/bad-input.md says more."""
 
 
 def announce_compilation() -> None:
@@ -38,11 +56,12 @@ def with_progress(items: Iterator[Item], statistics: ReadStatistics, *, quiet: b
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=None)
         for item in items:
+            packets = statistics.capture.packets_decoded
             progress.update(
                 task,
                 total=statistics.bytes_total,
                 completed=statistics.bytes_taken,
-                description=f"{statistics.capture.packets_decoded:,} packets" if statistics.capture.packets_decoded else "reading",
+                description=f"{packets:,} packets" if packets else "reading",
             )
             yield item
 
@@ -61,6 +80,19 @@ def report_statistics(statistics: ReadStatistics, target: Path | None, *, quiet:
     hidden = statistics.capture.problem_count - len(statistics.capture.problems)
     if hidden:
         typer.echo(f"netsift: and {hidden} more problems", err=True)
+
+
+def say_if_empty(statistics: ReadStatistics) -> None:
+    """Say aloud that there is no flow, and why, so that an empty file is not taken for a quiet network."""
+    if statistics.flows:
+        return
+    packets, skipped = statistics.capture.packets_read, statistics.capture.skipped
+    if packets:
+        reason = max(skipped, key=lambda name: skipped[name])
+        why = f"none of the {packets:,} packets can be metered ({SKIP_MEANINGS[reason]})"
+    else:
+        why = "the input holds no packets" if statistics.capture.inputs_read else "nothing was read"
+    typer.echo(f"netsift: no flows: {why}", err=True)
 
 
 def _print_table(statistics: ReadStatistics) -> None:

@@ -34,7 +34,7 @@ def _load(bits: int) -> Any:
             width = ir.Constant(start.type, bits // 8)
             outside = builder.or_(
                 builder.icmp_signed("<", start, ir.Constant(start.type, 0)),
-                builder.icmp_signed(">", builder.add(start, width), size),
+                builder.icmp_signed(">", start, builder.sub(size, width)),
             )
             with builder.if_then(outside, likely=False):
                 context.call_conv.return_user_exc(builder, IndexError, ("read outside the buffer",))

@@ -67,6 +67,9 @@ BLOCK_DECRYPTION_SECRETS = 10
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 BYTE_ORDER_MAGIC_SWAPPED = 0x4D3C2B1A
 
+UNKNOWN_LINK_TYPE = 0xFFFF
+"""Link type of an interface whose description is too short to have one."""
+
 OPTION_TIMESTAMP_RESOLUTION = 9
 OPTION_TIMESTAMP_OFFSET = 14
 
@@ -351,14 +354,18 @@ def _block(buffer, position, length, record, scanner, interfaces):
 def _interface_block(buffer, position, length, scanner, interfaces):
     number = scanner.interfaces
     scanner.interfaces += 1
-    if number >= interfaces.size or length < 20:
+    if number >= interfaces.size:
         return
     big_endian = scanner.big_endian
     interface = interfaces[number]
-    interface.link_type = integer_16(buffer, position + 8, big_endian)
-    interface.snap_length = integer_32(buffer, position + 12, big_endian)
+    interface.link_type = UNKNOWN_LINK_TYPE
+    interface.snap_length = 0
     interface.units_per_second = 1_000_000
     interface.offset_seconds = 0
+    if length < 20:
+        return
+    interface.link_type = integer_16(buffer, position + 8, big_endian)
+    interface.snap_length = integer_32(buffer, position + 12, big_endian)
     option, end = position + 16, position + length - 4
     while option + 4 <= end:
         code = integer_16(buffer, option, big_endian)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from netsift.simulate.attacks_covert import c2_beacon, dns_tunnel, exfiltration
-from netsift.simulate.attacks_floods import flood_icmp, flood_syn, flood_udp, http_flood, reflection, slow_http
-from netsift.simulate.attacks_scans import (
+from netsift.simulate.attacks.covert import c2_beacon, dns_tunnel, exfiltration
+from netsift.simulate.attacks.floods import flood_icmp, flood_syn, flood_udp, http_flood, reflection, slow_http
+from netsift.simulate.attacks.scans import (
     brute_force_ftp,
     brute_force_rdp,
     brute_force_ssh,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from netsift.simulate import applications, payloads
-from netsift.simulate.attacks_common import pick_attacker, unreachable
+from netsift.simulate.attacks.common import pick_attacker, unreachable
 from netsift.simulate.conversation import Conversation, Datagram, Message, Stage
 from netsift.simulate.network import Host, open_ports, raw_tool, stranger, stranger_address
 from netsift.simulate.parameters import PARAMETERS

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from netsift.simulate import applications, payloads
-from netsift.simulate.attacks_common import pick_attacker, pick_victim, unreachable
+from netsift.simulate.attacks.common import pick_attacker, pick_victim, unreachable
 from netsift.simulate.conversation import Conversation, Datagram, Session, Stage, in_order
 from netsift.simulate.network import Host, open_ports, raw_tool, stranger, vacant
 from netsift.simulate.parameters import PARAMETERS

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from netsift.simulate import applications, payloads
-from netsift.simulate.benign_common import moments
+from netsift.simulate.benign.common import moments
 from netsift.simulate.conversation import Conversation, Datagram, Message, Session, Stage, in_order
 from netsift.simulate.network import Host, multicast, open_ports, raw_tool
 from netsift.simulate.parameters import PARAMETERS

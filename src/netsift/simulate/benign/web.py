@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from netsift.simulate import applications, payloads
-from netsift.simulate.benign_common import lookup, moments
+from netsift.simulate.benign.common import lookup, moments
 from netsift.simulate.conversation import Conversation, Datagram, Session, Stage, in_order
 from netsift.simulate.network import Host, stranger
 from netsift.simulate.parameters import PARAMETERS

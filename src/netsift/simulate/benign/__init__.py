@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from netsift.simulate.benign_devices import discovery, heartbeats, monitoring
-from netsift.simulate.benign_services import (
+from netsift.simulate.benign.devices import discovery, heartbeats, monitoring
+from netsift.simulate.benign.services import (
     backups,
     file_shares,
     file_transfers,
@@ -25,7 +25,7 @@ from netsift.simulate.benign_services import (
     time_keeping,
     updates,
 )
-from netsift.simulate.benign_web import calls, crawler, video, visitors, web_browsing
+from netsift.simulate.benign.web import calls, crawler, video, visitors, web_browsing
 from netsift.simulate.conversation import Conversation, Stage
 from netsift.simulate.network import Host
 from netsift.simulate.parameters import PARAMETERS
