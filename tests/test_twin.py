@@ -93,7 +93,9 @@ udp_datagrams = st.builds(
 other_protocols = st.builds(
     lambda protocol, payload: (protocol, payload),
     st.sampled_from((1, 58, 33, 132, 136, 47, 51, 4, 89)),
-    st.sampled_from((b"", b"\x08", b"\x08\x00\x00\x00\x00\x01\x00\x01", b"\x06\x00" + bytes(6) + tcp(2), ipv4(udp(b"x"), 17))),
+    st.sampled_from(
+        (b"", b"\x08", b"\x08\x00\x00\x00\x00\x01\x00\x01", b"\x06\x00" + bytes(6) + tcp(2), ipv4(udp(b"x"), 17))
+    ),
 )
 transports = st.one_of(tcp_segments, tcp_segments, udp_datagrams, other_protocols)
 

@@ -1,7 +1,7 @@
 """Writes the golden rows of ``tests/golden/``: what the meter makes of some real captures.
 
-``python tools/golden.py`` writes one JSON file for each capture named in ``CAPTURES``, out of ``../shared/data`` or the folder
-that ``NETSIFT_SHARED_DATA`` names. A change of the engine then shows as a diff of numbers.
+``python tools/golden.py`` writes one JSON file for each capture named in ``CAPTURES``, out of the folder of real
+captures that ``tests/conftest.py`` finds. A change of the engine then shows as a diff of numbers.
 """
 
 from __future__ import annotations

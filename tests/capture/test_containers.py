@@ -89,7 +89,9 @@ def test_scan_pcap(data: bytes, room: int) -> None:
 
 
 resolutions = st.one_of(
-    st.none(), st.sampled_from((0, 3, 6, 9, 10, 12, 18, 30, 0x80, 0x94, 0xA0, 0xA2, 0xA3, 0xBC, 0xBE, 0xFF)), st.integers(0, 255)
+    st.none(),
+    st.sampled_from((0, 3, 6, 9, 10, 12, 18, 30, 0x80, 0x94, 0xA0, 0xA2, 0xA3, 0xBC, 0xBE, 0xFF)),
+    st.integers(0, 255),
 )
 offsets = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(-(10**10), 10**10))
 
@@ -104,7 +106,9 @@ def interfaces(draw: st.DrawFn, order: str) -> bytes:
     if offset is not None:
         options.append((14, struct.pack(order + "q", offset)))
     options.append((0, b""))
-    return interface(draw(st.sampled_from((0, 1, 101))), *options, order=order, snap_length=draw(st.sampled_from((0, 9, 65535))))
+    return interface(
+        draw(st.sampled_from((0, 1, 101))), *options, order=order, snap_length=draw(st.sampled_from((0, 9, 65535)))
+    )
 
 
 @st.composite
@@ -133,8 +137,8 @@ def pcapng_files(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(1, 3))):
         order = draw(st.sampled_from("<>"))
         parts.append(section(order))
-        for _ in range(draw(st.integers(0, 12))):
-            parts.append(draw(interfaces(order) if draw(st.integers(0, 3)) == 0 else packet_blocks(order)))
+        blocks = st.one_of(interfaces(order), packet_blocks(order), packet_blocks(order))
+        parts += draw(st.lists(blocks, max_size=12))
     return b"".join(parts)
 
 
@@ -162,21 +166,12 @@ def test_garbage_between_records_is_passed_over(pack: Any, seed: int) -> None:
     cut = rng.randrange(5, 30)
     garbage = rng.randbytes(4 * rng.randrange(5, 100))
     data = pack(records)
-    place = len(data) - len(pack(records[cut:])) + len(pack([]) if pack is pcap else pack(records)[:0])
-    if pack is pcap:
-        place = len(pack(records[:cut]))
-    else:
-        place = len(data) - sum(len(pack([record])) - len(pack_header(record)) for record in records[cut:])
+    place = len(pack(records[:cut]))
     found, _, skipped = scan(data[:place] + garbage + data[place:])
     assert found[:cut] == records[:cut]
     assert found[-(len(records) - cut) :] == records[cut:]
     assert len(found) == len(records)
     assert skipped >= len(garbage) - 24
-
-
-def pack_header(record: Record) -> bytes:
-    """Return the blocks that stand before the only packet of a pcapng file."""
-    return section() + interface(record.link_type, (9, b"\x09"))
 
 
 @pytest.mark.parametrize("pack", [pcap, pcapng])
@@ -190,7 +185,7 @@ def test_one_lying_length_costs_little(pack: Any, seed: int) -> None:
     inside = len(records[number].data) + (16 if pack is pcap else 32 + -len(records[number].data) % 4)
     field = end - inside + (8 if pack is pcap else 4)
     struct.pack_into("<I", data, field, rng.choice((0xFFFFFFFF, 200_000, 60_000)))
-    found, lost, _ = scan(bytes(data))
-    assert lost.total() >= 1
+    found, lost, garbage = scan(bytes(data))
+    assert lost.total() + garbage > 0
     assert found[:number] == records[:number]
     assert found[-(len(records) - number - 2) :] == records[number + 2 :]

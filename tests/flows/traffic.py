@@ -37,7 +37,9 @@ def _frame(rng: random.Random, *, fragments: bool) -> bytes:
     if choice < 0.12:
         return ethernet(ipv6(udp(rng.choice(_PAYLOADS), (546, 547)), 17), 0x86DD)
     packet = _ip_packet(rng, fragments=fragments)
-    return ethernet(struct.pack(">HH", rng.choice((7, 8)), 0x0800) + packet, 0x8100) if choice < 0.2 else ethernet(packet)
+    return (
+        ethernet(struct.pack(">HH", rng.choice((7, 8)), 0x0800) + packet, 0x8100) if choice < 0.2 else ethernet(packet)
+    )
 
 
 def busy(count: int, seed: int = 1, *, fragments: bool = True) -> list[Record]:

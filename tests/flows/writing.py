@@ -61,9 +61,7 @@ def ipv4(
 ) -> bytes:  # fmt: skip
     """Return an IPv4 packet between 10.0.0.``ends``; ``fragment`` is the field of flags and offset."""
     length = 20 + len(payload)
-    header = struct.pack(
-        ">BBHHHBBH", 0x45, traffic_class, length, identification, fragment, time_to_live, protocol, 0
-    )
+    header = struct.pack(">BBHHHBBH", 0x45, traffic_class, length, identification, fragment, time_to_live, protocol, 0)
     return header + b"".join(bytes((10, 0, 0, end)) for end in ends) + payload
 
 

@@ -17,8 +17,8 @@ from tests.fuzz.oracle import Fuzzer
 
 _CASES_PER_TASK: Final = 2000
 _FAILURES: Final = (
-    ArithmeticError, AssertionError, LookupError, MemoryError, NetsiftError, OSError, RuntimeError, TypeError, ValueError,
-    pa.ArrowException,
+    ArithmeticError, AssertionError, LookupError, MemoryError, NetsiftError, OSError, RuntimeError, TypeError,
+    ValueError, pa.ArrowException,
 )  # fmt: skip
 """What a reader that breaks its contract may raise; a process that dies ends the run by itself."""
 

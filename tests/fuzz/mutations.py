@@ -19,20 +19,20 @@ _EDGES: Final = (
 )  # fmt: skip
 
 
-def flip_bit(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def flip_bit(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Flip one bit."""
     place = chance.randrange(len(data))
     return data[:place] + bytes((data[place] ^ 1 << chance.randrange(8),)) + data[place + 1 :], place
 
 
-def set_bytes(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def set_bytes(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Overwrite up to eight bytes with random ones."""
     place = chance.randrange(len(data))
     new = chance.randbytes(chance.randint(1, 8))
     return data[:place] + new + data[place + len(new) :], place
 
 
-def set_edge(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def set_edge(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Overwrite one, two or four bytes with a number at which something changes."""
     place = chance.randrange(len(data))
     number = chance.choice(_EDGES).to_bytes(4, chance.choice(("big", "little")))
@@ -53,19 +53,19 @@ def lie_about_length(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
     return data[:place] + struct.pack(order, length) + data[place + 4 :], place
 
 
-def cut(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def cut(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """End the file early."""
     place = chance.randrange(len(data))
     return data[:place], place
 
 
-def remove(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def remove(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Remove a range."""
     place = chance.randrange(len(data))
     return data[:place] + data[place + chance.randint(1, _LONGEST_RANGE) :], place
 
 
-def repeat(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def repeat(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Write a range twice."""
     place = chance.randrange(len(data))
     end = place + chance.randint(1, _LONGEST_RANGE)
@@ -84,14 +84,14 @@ def insert_zeros(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
     return data[:place] + bytes(chance.randint(1, _LONGEST_RANGE)) + data[place:], place
 
 
-def zero_range(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def zero_range(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Overwrite a range with zeros, as a file system does after a crash."""
     place = chance.randrange(len(data))
     length = min(chance.randint(1, _LONGEST_RANGE), len(data) - place)
     return data[:place] + bytes(length) + data[place + length :], place
 
 
-def move(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def move(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Move a range to another place."""
     start = chance.randrange(len(data))
     moved = data[start : start + chance.randint(1, _LONGEST_RANGE)]
@@ -100,7 +100,7 @@ def move(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
     return rest[:place] + moved + rest[place:], min(start, place)
 
 
-def random_tail(data: bytes, seed: Seed, chance: random.Random) -> Spoiled:
+def random_tail(data: bytes, _: Seed, chance: random.Random) -> Spoiled:
     """Replace everything behind a place by random bytes, often everything behind the file header."""
     place = 24 if chance.random() < 0.5 and len(data) > 24 else chance.randrange(len(data))
     return data[:place] + chance.randbytes(chance.randint(0, 2000)), place
@@ -118,8 +118,8 @@ def splice(data: bytes, seed: Seed, chance: random.Random, other: Seed) -> Spoil
 Mutation = Callable[[bytes, Seed, random.Random], Spoiled]
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
-    flip_bit, set_bytes, set_edge, lie_about_length, lie_about_length, cut, remove, repeat, insert_garbage, insert_zeros,
-    zero_range, move, random_tail,
+    flip_bit, set_bytes, set_edge, lie_about_length, lie_about_length, cut, remove, repeat, insert_garbage,
+    insert_zeros, zero_range, move, random_tail,
 )  # fmt: skip
 
 

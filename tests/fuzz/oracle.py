@@ -20,13 +20,13 @@ _SHARE_IN_PIECES: Final = 0.25
 _SHARE_COMPRESSED: Final = 0.03
 
 
-class Broken(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A damaged capture for which something does not hold; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A seed and what the reader makes of it while it is good: all packets, and how many each prefix of records holds."""
+    """A seed and what the reader makes of it while it is good: the packets, and how many each prefix holds."""
 
     seed: Seed
     good: dict[bool, Reading]
@@ -81,12 +81,12 @@ class Fuzzer:
         return Case(chosen, data, intact, inner, piece)
 
     def check(self, number: int) -> None:
-        """Read one damaged capture. Raises Broken, or whatever the reader raises against its contract."""
+        """Read one damaged capture. Raises BrokenPromiseError, or whatever the reader raises against its contract."""
         check(self.case(number))
 
 
 def check(case: Case) -> None:
-    """Read a damaged capture and raise Broken when something does not hold."""
+    """Read a damaged capture and raise BrokenPromiseError when something does not hold."""
     started = time.perf_counter()
     compressed = bool(case.subject.seed.wrapper)
     reading = (read_compressed if compressed else read_bytes)(case.data, inner=case.inner)
@@ -99,7 +99,7 @@ def check(case: Case) -> None:
 
 def _require(holds: bool, message: str) -> None:
     if not holds:
-        raise Broken(message)
+        raise BrokenPromiseError(message)
 
 
 def _check_counts(reading: Reading, size: int, *, compressed: bool) -> None:

@@ -92,4 +92,7 @@ def test_prefetch_has_no_effect() -> None:
 
 def test_every_load_is_tested() -> None:
     names = {name for name in vars(loads) if name.startswith(("big_", "little_", "integer_"))}
-    assert names == {load.__name__ for load in (big_endian_16, big_endian_32, big_endian_64, little_endian_64, integer_16, integer_32)}
+    assert names == {
+        load.__name__
+        for load in (big_endian_16, big_endian_32, big_endian_64, little_endian_64, integer_16, integer_32)
+    }

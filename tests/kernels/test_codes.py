@@ -43,7 +43,14 @@ def test_validity_bits() -> None:
 
 
 def test_marks_and_history_are_single_bits_that_fit() -> None:
-    marks = (layout.HAS_PORTS, layout.FRAGMENT, layout.LATER_FRAGMENT, layout.TCP_KNOWN, layout.ICMP_KNOWN, layout.HAS_TUNNEL_ID)
+    marks = (
+        layout.HAS_PORTS,
+        layout.FRAGMENT,
+        layout.LATER_FRAGMENT,
+        layout.TCP_KNOWN,
+        layout.ICMP_KNOWN,
+        layout.HAS_TUNNEL_ID,
+    )
     history = (
         layout.SYN_FORWARD, layout.SYN_ACK_BACKWARD, layout.FIN_FORWARD, layout.FIN_BACKWARD, layout.RST_FORWARD,
         layout.RST_BACKWARD, layout.FIRST_RST_BACKWARD, layout.CLOSED, layout.BACKWARD_SEEN, layout.CLOSED_BY_RST,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ steps = st.lists(
 )  # fmt: skip
 
 
-def fragment(identification: int, protocol: int, time_ns: int) -> np.void:
+def fragment(identification: int, protocol: int, time_ns: int) -> Any:
     """Return a packet whose ports say which datagram it is of."""
     packet = np.zeros(1, PACKET)
     packet["source_low"], packet["destination_low"], packet["ip_version"] = 1, 2, 4

@@ -30,8 +30,6 @@ EMPTY = Packet(0, bytes(16), bytes(16), 0, 0, 17, 4, 28, 8, 0)
 def test_payload_kind(start: bytes, length: int, protocol: int, source: int, destination: int) -> None:
     prefix = start[:length]
     word = np.uint64(int.from_bytes(prefix, "little"))
-    packet = replace(
-        EMPTY, payload_prefix=prefix, protocol=protocol, source_port=source, destination_port=destination
-    )
+    packet = replace(EMPTY, payload_prefix=prefix, protocol=protocol, source_port=source, destination_port=destination)
     code = payload_kind(word, len(prefix), protocol, source, destination)
     assert PAYLOAD_KINDS[code] == measure.payload_kind(packet)

@@ -14,7 +14,9 @@ from tests.naive import parts
 
 FLOWS = 8
 seconds = st.integers(1, 5) | st.integers(1, 3000)
-steps = st.lists(st.tuples(st.sampled_from(("put", "drop", "oldest", "touch")), st.integers(0, FLOWS - 1), seconds), max_size=60)
+steps = st.lists(
+    st.tuples(st.sampled_from(("put", "drop", "oldest", "touch")), st.integers(0, FLOWS - 1), seconds), max_size=60
+)
 
 
 def lists(wheel: Any, flows: Any, hand: int) -> dict[int, list[int]]:

@@ -16,7 +16,7 @@ Key = tuple[Endpoint, Endpoint, tuple[int, int, int, int]]
 
 
 def unsigned(data: bytes, offset: int, size: int, *, big_endian: bool) -> int:
-    """Return the unsigned integer of ``size`` bytes at ``offset``; raises IndexError when it does not lie in ``data``."""
+    """Return the unsigned integer of ``size`` bytes at ``offset``; raises IndexError outside ``data``."""
     if offset < 0 or offset + size > len(data):
         raise IndexError(offset)
     return int.from_bytes(data[offset : offset + size], "big" if big_endian else "little")

@@ -141,8 +141,8 @@ class FindingGroups:
     def _trim(self, group: Group, near: Sequence[Group]) -> None:
         """Keep only as many members that are new as there is room for, but one source and one target always."""
         for name in ("sources", "targets", "ports"):
-            known = set().union(*(getattr(other, name) for other in near))
-            new = sorted(getattr(group, name) - known)
+            known = [getattr(other, name) for other in near]
+            new = sorted(member for member in getattr(group, name) if not any(member in members for members in known))
             room = self._free_members if near or name == "ports" else max(self._free_members, 1)
             kept = new[:room]
             group.truncated |= len(kept) < len(new)

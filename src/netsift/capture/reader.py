@@ -165,13 +165,17 @@ class CaptureReader:
         skipped = dict(zip(SKIP_REASONS[1:], self._reasons[1:].tolist(), strict=True)) | lost
         counters.skipped.update({reason: count for reason, count in skipped.items() if count})
         damage = [self.source.damage] if self.source.damage else []
-        damage += [f"{count} {reason.replace('_', ' ')}s" for reason, count in lost.items() if count]
+        damage += [_counted(count, reason.replace("_", " ")) for reason, count in lost.items() if count]
         if scanner["repaired_records"]:
-            damage.append(f"{int(scanner['repaired_records'])} records with a wrong length, read nevertheless")
+            damage.append(_counted(int(scanner["repaired_records"]), "wrong length") + " (read nevertheless)")
         if scanner["garbage_bytes"]:
-            damage.append(f"{int(scanner['garbage_bytes'])} bytes of garbage")
+            damage.append(_counted(int(scanner["garbage_bytes"]), "byte") + " of garbage")
         if damage:
             counters.report(f"{self.source.name}: damaged: {', '.join(damage)}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _why_no_capture(head: bytes) -> str:

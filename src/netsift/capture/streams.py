@@ -180,7 +180,8 @@ class _Readable(io.RawIOBase):
         return True
 
     def readinto(self, target: memoryview, /) -> int:  # type: ignore[override]
-        return self._source.take_raw(target[:_ZSTD_INPUT])
+        # A slice of the bytearray that read() passes would be a copy.
+        return self._source.take_raw(memoryview(target)[:_ZSTD_INPUT])
 
 
 def _nothing(target: memoryview) -> int:  # noqa: ARG001 - what reads on behind damage

@@ -39,7 +39,7 @@ def detect(
     ] = None,
     false_positive_rate: Annotated[
         float, typer.Option(help="Share of ordinary flows that may be flagged; the model says which it knows.")
-    ] = 0.001,
+    ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Findings shown in the table.")] = 20,
 ) -> None:
     """Find attacks in captures or flow files and say why each was flagged.

@@ -109,13 +109,13 @@ def _write_flows(
 ) -> None:
     import pyarrow as pa
 
-    from netsift.flows.columns import arrow_schema
+    from netsift.flows.columns import empty_batch
     from netsift.flows.dialects import column_selection
     from netsift.flows.write import flow_output
     from netsift.sources.flows import read_flows
 
     select = column_selection(columns)
-    schema = select(pa.RecordBatch.from_pylist([], schema=arrow_schema())).schema
+    schema = select(empty_batch()).schema
     announce_compilation()
     batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
     with flow_output(output, file_format, schema) as writer:

@@ -43,6 +43,12 @@ def arrow_schema() -> pa.Schema:
     return pa.schema(fields, metadata={"netsift_schema_version": str(SCHEMA_VERSION)})
 
 
+def empty_batch() -> pa.RecordBatch:
+    """Return a flow batch without rows."""
+    schema = arrow_schema()
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
 def _row_offset(column: Column) -> tuple[int, int]:
     """Return (byte offset in ROW, width in bytes) of a column that has a number in the row."""
     name, side = column.name, None

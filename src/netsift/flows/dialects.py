@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netsift.errors import UsageError
+from netsift.errors import InputError, UsageError
 from netsift.flows.schema import BY_NAME, COLUMNS
 
 NETSIFT: Final = "netsift"
@@ -70,7 +70,7 @@ DIALECTS: Final = (NETSIFT, "cicflowmeter", "cicflowmeter-2018")
 def column_selection(choice: str) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     """Return the function that turns flow batches into what ``choice`` names: a dialect, or canonical columns by comma.
 
-    Raises UsageError for an unknown name.
+    Raises UsageError for an unknown name; the function raises InputError for a batch that lacks a column it needs.
     """
     if choice == NETSIFT:
         return lambda batch: batch
@@ -78,18 +78,27 @@ def column_selection(choice: str) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         return lambda batch: _cicflowmeter(batch, _CICFLOWMETER_2017, "cicflowmeter_2017")
     if choice == "cicflowmeter-2018":
         return lambda batch: _cicflowmeter(batch, _CICFLOWMETER_2018, "cicflowmeter_2018")
-    names = [name.strip() for name in choice.split(",")]
+    names = list(dict.fromkeys(name.strip() for name in choice.split(",")))
     unknown = [name for name in names if name not in BY_NAME]
     if unknown:
-        raise UsageError(
-            f"unknown column {unknown[0]!r}: give a dialect ({', '.join(DIALECTS)}) or column names from docs/features.md"
-        )
-    return lambda batch: batch.select(names)
+        known = f"a dialect ({', '.join(DIALECTS)}) or column names from docs/features.md"
+        raise UsageError(f"unknown column {unknown[0]!r}: give {known}")
+    return lambda batch: _with_columns(batch, names).select(names)
+
+
+def _with_columns(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    """Return the batch if it has these columns; raise InputError with the ones it lacks otherwise."""
+    missing = sorted(set(names) - set(batch.schema.names))
+    if missing:
+        raise InputError(f"the input lacks columns that are asked for: {', '.join(missing)}")
+    return batch
 
 
 def _cicflowmeter(batch: pa.RecordBatch, header: tuple[str, ...], field: str) -> pa.RecordBatch:
     """Return the batch with exactly the columns of ``header``; every value a number, as those files have it."""
     ours = {getattr(column, field): column.name for column in COLUMNS if getattr(column, field)} | _REPEATED
+    ours |= dict.fromkeys(_VARIANCES, "payload_std")
+    _with_columns(batch, [ours[name] for name in header])
     return pa.RecordBatch.from_arrays([_cic_column(batch, name, ours) for name in header], names=list(header))
 
 
@@ -99,7 +108,7 @@ def _cic_column(batch: pa.RecordBatch, name: str, ours: dict[str, str]) -> pa.Ar
         return pc.multiply(deviation, deviation)
     column = batch.column(ours[name])
     if name == "Timestamp":
-        return pc.strftime(column, format="%d/%m/%Y %H:%M:%S").cast(pa.string())
+        return pc.strftime(column.cast(pa.timestamp("s", "UTC"), safe=False), format="%d/%m/%Y %H:%M:%S")
     if ours[name] in ("window_fwd_initial", "window_bwd_initial"):
         return pc.fill_null(column.cast(pa.int64()), _NO_WINDOW)
     if name == "Flow Duration":

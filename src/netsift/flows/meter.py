@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +30,7 @@ from netsift.kernels.table import rebuild_index
 
 Array = np.ndarray[Any, Any]
 
-ROWS_PER_BATCH: Final = 4096
+ROWS_PER_BATCH: Final = 8192
 _FIRST_FLOWS: Final = 1 << 16
 """Size of the first table. Memory that no flow has used yet costs nothing; growing costs a copy."""
 
@@ -50,11 +51,32 @@ class MeterCounters:
     ended: dict[str, int]
 
 
-class Meter:
-    """Turns decoded packets into flow batches, in bounded memory.
+class EndedFlows:
+    """Flows that have ended and wait in the meter's memory to be written.
 
-    Feed PACKET arrays with :meth:`add`; each call yields the batches of flows that ended. :meth:`finish` ends what
-    is left. Rows come in an order that depends on the packets alone, however they are cut into calls.
+    The meter goes on while another thread calls :meth:`batch`; it takes the memory back once that is done.
+    """
+
+    def __init__(self, slots: Array, writer: ColumnWriter, *memory: Array) -> None:
+        """Remember which slots (int32, in output order) of which arrays hold the flows."""
+        self.slots = slots
+        self.written = False
+        self._writer = writer
+        self._memory = memory
+
+    def batch(self) -> pa.RecordBatch:
+        """Return the flows as a record batch of the canonical schema; call it once."""
+        batch = self._writer.batch(self.slots, *self._memory)
+        self.written = True
+        return batch
+
+
+class Meter:
+    """Turns decoded packets into flows, in bounded memory.
+
+    Feed PACKET arrays with :meth:`add`, which yields flow batches, or with :meth:`end_flows`, which leaves the making of
+    batches to another thread. :meth:`finish` ends what is left. Rows come in an order that depends on the packets alone,
+    however they are cut into calls.
     """
 
     def __init__(self, settings: MeterSettings | None = None) -> None:
@@ -75,10 +97,16 @@ class Meter:
         self._grow_details(_FIRST_FLOWS // 2)
         self._details[TEMPLATE_DETAIL : TEMPLATE_DETAIL + 1] = _empty_detail()
         self._writer = ColumnWriter()
+        self._handed_out: deque[EndedFlows] = deque()
         self._ended_by_reason = np.zeros(len(END_REASONS), np.int64)
 
     def add(self, packets: Array) -> Iterator[pa.RecordBatch]:
         """Meter an array of PACKET and yield a batch whenever enough flows have ended."""
+        for ended in self.end_flows(packets):
+            yield ended.batch()
+
+    def end_flows(self, packets: Array) -> Iterator[EndedFlows]:
+        """Meter an array of PACKET and yield the ended flows whenever there are enough for a batch."""
         while True:
             status = kernels.meter_packets(
                 packets, len(packets), self._settings, self._state, self._flows, self._details, self._first_lengths,
@@ -86,29 +114,37 @@ class Meter:
             )  # fmt: skip
             if status == DONE:
                 return
+            self._take_back()
             if status == TABLE_FULL:
                 self._grow()
             else:
-                yield from self.drain()
+                yield from self.hand_out()
 
-    def drain(self) -> Iterator[pa.RecordBatch]:
+    def hand_out(self) -> Iterator[EndedFlows]:
         """Yield the flows that have ended and were not handed out yet, if any."""
         count = int(self._state["done"][0])
         if count == 0:
             return
-        ended = self._ended[:count]
-        batch = self._writer.batch(
-            ended, self._flows, self._details, self._first_lengths, self._first_gaps_us, self._settings
+        slots = self._ended[:count].copy()
+        self._state["done"] = 0
+        self._ended_by_reason += np.bincount(self._flows["end_reason"][slots], minlength=len(END_REASONS))
+        ended = EndedFlows(
+            slots, self._writer, self._flows, self._details, self._first_lengths, self._first_gaps_us, self._settings
         )
-        self._ended_by_reason += np.bincount(self._flows["end_reason"][ended], minlength=len(END_REASONS))
-        kernels.release_ended(self._state, self._flows, self._free_flows, self._free_details, self._ended)
-        yield batch
+        self._handed_out.append(ended)
+        yield ended
+
+    def end_all(self) -> Iterator[EndedFlows]:
+        """End every live flow and yield what is left."""
+        while kernels.end_all(self._state, self._flows, self._index, self._wheel, self._ended) != DONE:
+            yield from self.hand_out()
+        yield from self.hand_out()
 
     def finish(self) -> Iterator[pa.RecordBatch]:
-        """End every live flow and yield what is left."""
-        while kernels.end_all(self._settings, self._state, self._flows, self._index, self._wheel, self._ended) != DONE:
-            yield from self.drain()
-        yield from self.drain()
+        """End every live flow and yield what is left as batches."""
+        for ended in self.end_all():
+            yield ended.batch()
+        self._take_back()
 
     def counters(self) -> MeterCounters:
         """Return the counts so far."""
@@ -121,6 +157,12 @@ class Meter:
             ended={name: int(count) for name, count in zip(END_REASONS, self._ended_by_reason, strict=True)},
         )
 
+    def _take_back(self) -> None:
+        """Give the memory of flows that have been written to new ones."""
+        while self._handed_out and self._handed_out[0].written:
+            slots = self._handed_out.popleft().slots
+            kernels.release_ended(self._state, self._flows, self._free_flows, self._free_details, slots)
+
     def _grow(self) -> None:
         """Double whatever is short: the index, the flows or the statistics."""
         state = self._state[0]
@@ -128,7 +170,8 @@ class Meter:
             index = np.zeros(2 * len(self._index), np.uint64)
             rebuild_index(self._index, index)
             self._index = index
-        most = self.settings.max_flows + len(self._ended) + RESERVED_DETAILS
+        waiting = sum(len(ended.slots) for ended in self._handed_out)
+        most = self.settings.max_flows + len(self._ended) + waiting + RESERVED_DETAILS
         if state["flow_free"] == 0 and state["flow_high_water"] == len(self._flows):
             size = min(2 * len(self._flows), most)
             self._flows = _enlarged(self._flows, size)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from netsift.errors import UsageError
+from netsift.errors import InputError, UsageError
 from netsift.files import whole_file
+from netsift.flows.schema import BY_NAME
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -28,6 +31,8 @@ FORMATS: Final = {
 
 _ROWS_PER_GROUP: Final = 65_536
 _LIST_SEPARATOR: Final = " "
+_CSV_SPECIAL: Final = r'[",\r\n]'
+_JSON_SPECIAL: Final = r'["\\\x00-\x1f]'
 
 
 class FlowWriter(Protocol):
@@ -51,37 +56,70 @@ def format_of(path: Path) -> str:
 
 @contextlib.contextmanager
 def flow_output(path: Path | None, file_format: str, schema: pa.Schema) -> Iterator[FlowWriter]:
-    """Yield a writer to ``path`` (whole or not there), or to standard output when it is None."""
+    """Yield a writer to ``path`` (whole or not there), or to standard output when it is None.
+
+    The first batch decides what columns there are; ``schema`` does when there is none. A later batch with others raises
+    InputError; OutputError says why a file cannot be written.
+    """
     if path is None:
-        with _open_writer(sys.stdout.buffer, file_format, schema) as writer:
+        with _writing(sys.stdout.buffer, file_format, schema) as writer:
             yield writer
         return
-    with whole_file(path) as temporary, temporary.open("wb") as file, _open_writer(file, file_format, schema) as writer:
+    with whole_file(path) as temporary, temporary.open("wb") as file, _writing(file, file_format, schema) as writer:
         yield writer
 
 
 @contextlib.contextmanager
-def _open_writer(file: IO[bytes], file_format: str, schema: pa.Schema) -> Iterator[FlowWriter]:
-    writer = _WRITERS[file_format](file, schema)
+def _writing(file: IO[bytes], file_format: str, schema: pa.Schema) -> Iterator[FlowWriter]:
+    writer = _LazyWriter(file, file_format, schema)
     yield writer
     writer.close()
     file.flush()
+
+
+class _LazyWriter:
+    """Opens the format's writer when the first batch says what columns there are."""
+
+    def __init__(self, file: IO[bytes], file_format: str, schema: pa.Schema) -> None:
+        self._file = file
+        self._format = file_format
+        self._schema = schema
+        self._writer: FlowWriter | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if self._writer is None:
+            self._schema = batch.schema
+            self._writer = _WRITERS[self._format](self._file, self._schema)
+        elif not batch.schema.equals(self._schema):
+            batch = self._alike(batch)
+        self._writer.write(batch)
+
+    def close(self) -> None:
+        writer = self._writer or _WRITERS[self._format](self._file, self._schema)
+        writer.close()
+
+    def _alike(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        try:
+            return batch.cast(self._schema)
+        except ValueError:
+            raise InputError("the inputs have different columns, so their flows do not fit into one output") from None
 
 
 class CsvWriter:
     """Comma-separated values with a header; lists are numbers with a space between, null is an empty field."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
-        """Write the header."""
+        """Prepare the header."""
         self._file = file
-        self._options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
-        self._header = ",".join(schema.names).encode() + b"\n"
+        self._header = ",".join(_csv_text(name) for name in schema.names).encode() + b"\n"
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch and flush, so that a reader of the pipe sees them at once."""
         self._begin()
         flat = pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], names=batch.schema.names)
-        pa.csv.write_csv(flat, self._file, self._options)
+        # Arrow quotes all texts or none; no column of netsift's own is ever in need of it.
+        quoting = "needed" if any(_has(_CSV_SPECIAL, column) for column in _foreign_texts(flat)) else "none"
+        pa.csv.write_csv(flat, self._file, pa.csv.WriteOptions(include_header=False, quoting_style=quoting))
         self._file.flush()
 
     def close(self) -> None:
@@ -94,20 +132,17 @@ class CsvWriter:
 
 
 class JsonLinesWriter:
-    """One JSON object per flow and line; a null column is left out of its object."""
+    """One JSON object per flow and line, every column in each."""
 
-    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], _: pa.Schema) -> None:
         """Prepare; JSON lines have no header."""
         self._file = file
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of a batch and flush, so that a reader of the pipe sees them at once."""
-        members = [
-            _json_member(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)
-        ]
-        joined = pc.binary_join_element_wise(*members, ",", null_handling="skip")
-        for line in pc.binary_join_element_wise("{", joined, "}\n", "").to_pylist():
-            self._file.write(line.encode())
+        members = [_json_member(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+        lines = pc.binary_join_element_wise("{", pc.binary_join_element_wise(*members, ","), "}\n", "")
+        self._file.write("".join(lines.to_pylist()).encode())
         self._file.flush()
 
     def close(self) -> None:
@@ -177,14 +212,38 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _json_member(name: str, column: pa.Array) -> pa.Array:
-    """Return ``"name":value`` for each row, null where the value is; text here is never in need of escapes."""
+    """Return ``"name":value`` for each row."""
     kind = column.type
-    quoted = pa.types.is_string(kind) or pa.types.is_dictionary(kind) or pa.types.is_timestamp(kind)
     if pa.types.is_list(kind):
         values = pc.binary_join_element_wise("[", pc.binary_join(column.cast(pa.list_(pa.string())), ","), "]", "")
     elif pa.types.is_timestamp(kind):
-        values = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
-    else:
+        values = pc.binary_join_element_wise('"', pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ"), '"', "")
+    elif pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         values = column.cast(pa.string())
-    mark = '"' if quoted else ""
-    return pc.binary_join_element_wise(f'"{name}":{mark}', values, mark, "")
+    elif pa.types.is_floating(kind):
+        values = pc.if_else(pc.is_finite(column), column.cast(pa.string()), None)
+    else:
+        values = _json_texts(column.cast(pa.string()))
+    return pc.binary_join_element_wise(json.dumps(name) + ":", pc.fill_null(values, "null"), "")
+
+
+def _json_texts(column: pa.Array) -> pa.Array:
+    if _has(_JSON_SPECIAL, column):
+        texts = [None if text is None else json.dumps(text, ensure_ascii=False) for text in column.to_pylist()]
+        return pa.array(texts, pa.string())
+    return pc.binary_join_element_wise('"', column, '"', "")
+
+
+def _foreign_texts(batch: pa.RecordBatch) -> Iterator[pa.Array]:
+    """Yield the texts that are not netsift's own: a label, say, that a flow file brought along."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name not in BY_NAME and pa.types.is_string(column.type):
+            yield column
+
+
+def _has(pattern: str, column: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
+
+
+def _csv_text(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if re.search(_CSV_SPECIAL, text) else text

@@ -132,18 +132,21 @@ def _plausible_chain(buffer, position, reach, end, final, scanner, budget):
 
 
 @inline_hostile_kernel
-def _next_record(buffer, start, limit, reach, end, final, scanner):
+def _next_record(buffer, start, limit, reach, near, end, final, scanner):
     """Return (place, verdict): the first place from ``start`` to ``limit`` where a chain to ``reach`` begins.
 
-    The verdict is 1 where there is one, 0 where there is none, and −1 where it cannot be told yet; then the place is
-    where to look again. The work is bounded by the number of bytes looked at.
+    Where ``near`` is not negative, the chain begins within a day of that second. The verdict is 1 where there is one, 0
+    where there is none, and −1 where it cannot be told yet; then the place is where to look again. The work is bounded
+    by the number of bytes looked at.
     """
     position = start
     budget = np.int64(64) + 2 * (limit - start)
     while position + scanner.record_header <= limit:
-        verdict, budget = _plausible_chain(buffer, position, max(reach, position + 1), end, final, scanner, budget)
-        if verdict != 0:
-            return position, verdict
+        second = integer_32(buffer, position, scanner.big_endian)
+        if near < 0 or abs(second - near) <= PLAUSIBLE_JUMP_SECONDS:
+            verdict, budget = _plausible_chain(buffer, position, max(reach, position + 1), end, final, scanner, budget)
+            if verdict != 0:
+                return position, verdict
         position += 1
     return position, 0
 
@@ -159,7 +162,7 @@ def scan_pcap(buffer, end, final, records, scanner_array):
     count = 0
     while count < records.size:
         if scanner.seeking:
-            position, verdict = _next_record(buffer, scanner.position, end, 0, end, final, scanner)
+            position, verdict = _next_record(buffer, scanner.position, end, 0, -1, end, final, scanner)
             if verdict != 1 and final:
                 position = end
             scanner.garbage_bytes += position - scanner.position
@@ -181,7 +184,10 @@ def scan_pcap(buffer, end, final, records, scanner_array):
         if following + header > end and not final:
             return NEED_INPUT, count
         if following + header <= end and _plausible_record(buffer, following, scanner) < 0:
-            place, verdict = _next_record(buffer, position + header, following, following, end, final, scanner)
+            second = integer_32(buffer, position, scanner.big_endian)
+            place, verdict = _next_record(
+                buffer, position + header, following, following, second, end, final, scanner
+            )
             if verdict == -1:
                 return NEED_INPUT, count
             if verdict == 1:
@@ -206,7 +212,8 @@ def _end_of_pcap(final, end, scanner, count):
 @inline_hostile_kernel
 def _truncated_pcap(buffer, position, end, scanner, count):
     # The record runs past the end: either the file was cut, or its length lies and good records follow inside.
-    place, verdict = _next_record(buffer, position + scanner.record_header, end, 0, end, True, scanner)
+    second = integer_32(buffer, position, scanner.big_endian)
+    place, verdict = _next_record(buffer, position + scanner.record_header, end, 0, second, end, True, scanner)
     if verdict == 1:
         scanner.damaged_records += 1
         scanner.position = place

@@ -11,12 +11,13 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, Final, cast
 
 import numba
 import numba.np.linalg
+import numpy as np
 from numba.core import config as numba_config
 
 Function = Callable[..., Any]
@@ -79,7 +80,37 @@ def forgo_linear_algebra() -> None:
     numba.np.linalg.ensure_blas = absent
 
 
+def _as_compiled_code_sees_it(value: Any) -> Any:
+    """Return an array of records, or one record, with its fields as attributes."""
+    if isinstance(value, np.ndarray) and value.dtype.fields and not isinstance(value, np.recarray):
+        return value.view(_record_type(value.dtype)).view(np.recarray)
+    return value
+
+
+@cache
+def _record_type(kind: np.dtype[Any]) -> np.dtype[Any]:
+    if kind.fields is None:
+        return kind
+    fields = {name: (_record_type(field[0]), field[1]) for name, field in kind.fields.items()}
+    formats, offsets = [field[0] for field in fields.values()], [field[1] for field in fields.values()]
+    layout = {"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": kind.itemsize}
+    return np.dtype((np.record, np.dtype(cast("Any", layout))))
+
+
+def _plain(function: Function) -> Function:
+    """Return a kernel for runs without compilation (NUMBA_DISABLE_JIT=1)."""
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        with np.errstate(over="ignore"):
+            return function(*map(_as_compiled_code_sees_it, arguments))
+
+    return cast("Function", call)
+
+
 def _compile(function: Function, *, boundscheck: bool, inline: bool) -> Function:
+    if config.DISABLE_JIT:
+        return _plain(function)
     folder = cache_directory()
     before = config.CACHE_DIR
     try:

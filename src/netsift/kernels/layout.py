@@ -72,7 +72,7 @@ PACKET: Final = np.dtype(
     ],
     align=True,
 )
-"""One decoded packet; ``marks`` is a set of HAS_PORTS, FRAGMENT, LATER_FRAGMENT, TCP_KNOWN, ICMP_KNOWN and HAS_TUNNEL_ID."""
+"""One decoded packet; ``marks`` is a set of the bits above."""
 
 FRAGMENT_ENTRY: Final = np.dtype(
     [

@@ -330,9 +330,9 @@ def _open_flow(flow, packet, backward, part, state):
 
 
 @kernel
-def end_all(settings_array, state_array, flows, index, wheel, ended):
+def end_all(state_array, flows, index, wheel, ended):
     """End every live flow in the order of the wheel; return DONE, or OUTPUT_FULL to be called again."""
-    settings, state = settings_array[0], state_array[0]
+    state = state_array[0]
     for ahead in range(WHEEL_SLOTS):
         place = (state.wheel_second + ahead) & (WHEEL_SLOTS - 1)
         while wheel[place].head != NOTHING:
@@ -344,13 +344,11 @@ def end_all(settings_array, state_array, flows, index, wheel, ended):
 
 @kernel
 def release_ended(state_array, flows, free_flows, free_details, ended):
-    """Give the slots of the ended flows back once they have been written."""
+    """Give the slots ``ended`` back once their flows have been written."""
     state = state_array[0]
-    for position in range(state.done):
-        slot = ended[position]
+    for slot in ended:
         if flows[slot].detail != NOTHING:
             free_details[state.detail_free] = flows[slot].detail
             state.detail_free += 1
         free_flows[state.flow_free] = slot
         state.flow_free += 1
-    state.done = 0

@@ -1,4 +1,4 @@
-"""Flow batches out of packet captures: read, decode and merge on one thread, meter on another."""
+"""Flow batches out of packet captures: read and decode, meter, and write columns, each on a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,21 +19,23 @@ from netsift.capture.merge import merge_captures
 from netsift.capture.reader import CaptureReader, PacketDecoding
 from netsift.capture.streams import STANDARD_INPUT, OpenedInput
 from netsift.errors import InputError, UsageError
-from netsift.flows.meter import Meter, random_key
+from netsift.flows.meter import EndedFlows, Meter, random_key
 from netsift.flows.settings import MeterSettings
 from netsift.sources.statistics import ReadStatistics
 
 Array = np.ndarray[Any, Any]
+Item = TypeVar("Item")
 
 _IN_FLIGHT: Final = 6
-"""How many packet arrays may wait between reading and metering."""
+"""How many arrays may wait between two threads."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
     """How captures are read and metered.
 
-    ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1 or 2 (reading beside metering).
+    ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1, or 2 to read, meter
+    and write columns side by side.
     """
 
     meter: MeterSettings = field(default_factory=MeterSettings)
@@ -53,14 +55,14 @@ def capture_flows(names: list[str], settings: CaptureSettings, statistics: ReadS
     """
     meter = Meter(settings.meter)
     packets = _Packets(names, settings, statistics)
-    arrays = _on_a_thread(packets.arrays()) if settings.threads > 1 else packets.arrays()
+    if settings.threads > 1:
+        ended_flows = _on_a_thread(_metered(meter, packets, _on_a_thread(packets.arrays())))
+    else:
+        ended_flows = _metered(meter, packets, packets.arrays())
     try:
-        with closing(arrays):
-            for array in arrays:
-                yield from meter.add(array)
-                if packets.live:
-                    yield from meter.drain()
-        yield from meter.finish()
+        with closing(ended_flows):
+            for ended in ended_flows:
+                yield ended.batch()
     finally:
         counters = meter.counters()
         statistics.packets_metered += counters.metered_packets
@@ -68,6 +70,17 @@ def capture_flows(names: list[str], settings: CaptureSettings, statistics: ReadS
         statistics.peak_flows = max(statistics.peak_flows, counters.peak)
         for reason, count in counters.ended.items():
             statistics.flows_by_end_reason[reason] = statistics.flows_by_end_reason.get(reason, 0) + count
+
+
+def _metered(
+    meter: Meter, packets: _Packets, arrays: Generator[Array, None, None]
+) -> Generator[EndedFlows, None, None]:
+    with closing(arrays):
+        for array in arrays:
+            yield from meter.end_flows(array)
+            if packets.live:
+                yield from meter.hand_out()
+    yield from meter.end_all()
 
 
 class _Packets:
@@ -152,12 +165,12 @@ class _Packets:
         self._statistics.capture.report(problem)
 
 
-def _on_a_thread(arrays: Generator[Array, None, None]) -> Generator[Array, None, None]:
+def _on_a_thread(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
     """Run an iterator on another thread, a bounded number of items ahead; its errors come out here."""
-    waiting: queue.Queue[Array | BaseException | None] = queue.Queue(_IN_FLIGHT)
+    waiting: queue.Queue[Item | BaseException | None] = queue.Queue(_IN_FLIGHT)
     stopped = threading.Event()
 
-    def put(item: Array | BaseException | None) -> bool:
+    def put(item: Item | BaseException | None) -> bool:
         while not stopped.is_set():
             try:
                 waiting.put(item, timeout=0.1)
@@ -168,15 +181,15 @@ def _on_a_thread(arrays: Generator[Array, None, None]) -> Generator[Array, None,
 
     def produce() -> None:
         try:
-            with closing(arrays):
-                for array in arrays:
-                    if not put(array):
+            with closing(items):
+                for item in items:
+                    if not put(item):
                         return
             put(None)
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             put(error)
 
-    thread = threading.Thread(target=produce, name="netsift-reader", daemon=True)
+    thread = threading.Thread(target=produce, name="netsift-stage", daemon=True)
     thread.start()
     try:
         while True:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.ipc
 import pyarrow.parquet
 
 from netsift.errors import InputError
 from netsift.flows.columns import arrow_schema
+from netsift.flows.schema import BY_NAME
 from netsift.flows.write import FORMATS
 
 _ROWS_PER_BATCH: Final = 16_384
@@ -26,29 +29,53 @@ def is_flow_file(name: str) -> bool:
     return Path(name).suffix.lower() in FORMATS
 
 
-def flow_file(name: str) -> Iterator[pa.RecordBatch]:
+def flow_file(name: str, report: Callable[[str], None] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the flows of one file, every column that the schema knows in its canonical type and order.
 
     Columns that the schema does not know (a label, say) stay behind the known ones. Raises InputError when the file
-    cannot be read or holds no column of the schema.
+    cannot be read or holds no column of the schema. A file that is damaged behind its first rows gives what can be read
+    of it; then ``report`` is told how it is damaged, or InputError is raised where there is no ``report``.
     """
-    readers = {"parquet": _parquet, "arrow": _arrow, "csv": _csv, "jsonl": _json_lines}
     path = Path(name)
     if not path.is_file():
         raise InputError(f"{name}: no such file")
+    damage = _Damage()
+    rows = 0
     try:
-        for batch in readers[FORMATS[path.suffix.lower()]](path):
+        for batch in _READERS[FORMATS[path.suffix.lower()]](path, damage):
             yield _canonical(name, batch)
+            rows += batch.num_rows
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowKeyError, OSError, ValueError) as error:
-        raise InputError(f"{name}: cannot be read as flows: {str(error).splitlines()[0]}") from None
+        if not rows:
+            raise InputError(f"{name}: cannot be read as flows: {_first_line(error)}") from None
+        damage.sentences.append(f"reading stopped after {rows:,} rows: {_first_line(error)}")
+    if damage.lines:
+        damage.sentences.append(f"{damage.lines:,} line{'s' if damage.lines > 1 else ''} cannot be read")
+    if damage.sentences:
+        problem = f"{name}: damaged: {', '.join(damage.sentences)}"
+        if report is None:
+            raise InputError(problem)
+        report(problem)
 
 
-def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
+@dataclass(slots=True)
+class _Damage:
+    """What of a file could not be read."""
+
+    lines: int = 0
+    sentences: list[str] = field(default_factory=list)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _parquet(path: Path, _: _Damage) -> Iterator[pa.RecordBatch]:
     with closing(pa.parquet.ParquetFile(path)) as file:
         yield from file.iter_batches(_ROWS_PER_BATCH)
 
 
-def _arrow(path: Path) -> Iterator[pa.RecordBatch]:
+def _arrow(path: Path, _: _Damage) -> Iterator[pa.RecordBatch]:
     with pa.memory_map(str(path)) as source:
         if source.read(6) == b"ARROW1":
             reader = pa.ipc.open_file(source)
@@ -59,56 +86,101 @@ def _arrow(path: Path) -> Iterator[pa.RecordBatch]:
             yield from pa.ipc.open_stream(source)
 
 
-def _csv(path: Path) -> Iterator[pa.RecordBatch]:
+def _csv(path: Path, damage: _Damage) -> Iterator[pa.RecordBatch]:
     types = {}
-    for field in arrow_schema():
-        text = pa.types.is_dictionary(field.type) or pa.types.is_list(field.type)
-        types[field.name] = pa.string() if text else field.type
+    for column in arrow_schema():
+        text = pa.types.is_dictionary(column.type) or pa.types.is_list(column.type)
+        types[column.name] = pa.string() if text else column.type
     options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
-    with pa.csv.open_csv(path, convert_options=options) as reader:
+
+    def skip(_: Any) -> str:
+        damage.lines += 1
+        return "skip"
+
+    with pa.csv.open_csv(
+        path, parse_options=pa.csv.ParseOptions(invalid_row_handler=skip), convert_options=options
+    ) as reader:
         yield from reader
 
 
-def _json_lines(path: Path) -> Iterator[pa.RecordBatch]:
-    rows: list[dict[str, Any]] = []
+def _json_lines(path: Path, damage: _Damage) -> Iterator[pa.RecordBatch]:
+    names: list[str] = []
     with path.open("rb") as file:
-        while line := file.readline(_LONGEST_LINE):
-            rows.append(json.loads(line))
-            if len(rows) == _ROWS_PER_BATCH:
-                yield _from_rows(rows)
-                rows = []
-    if rows:
-        yield _from_rows(rows)
+        while rows := _parsed(file, damage):
+            names = names or list(dict.fromkeys(name for row in rows for name in row))
+            yield _from_rows(rows, names)
 
 
-def _from_rows(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    times = {field.name for field in arrow_schema() if pa.types.is_timestamp(field.type)}
-    arrays = []
-    for name in names:
-        values = [row.get(name) for row in rows]
-        arrays.append(pa.array([str(value).rstrip("Z") for value in values]) if name in times else pa.array(values))
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+def _parsed(file: IO[bytes], damage: _Damage) -> list[dict[str, Any]]:
+    """Return the objects of the next lines, a batch at most; what is no object is counted."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) < _ROWS_PER_BATCH and (line := file.readline(_LONGEST_LINE)):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict):
+            rows.append(row)
+        elif line.strip():
+            damage.lines += 1
+    return rows
 
 
-def _canonical(name: str, batch: pa.RecordBatch) -> pa.RecordBatch:
-    known = [field for field in arrow_schema() if field.name in batch.schema.names]
+def _from_rows(rows: list[dict[str, Any]], names: list[str]) -> pa.RecordBatch:
+    """Return the rows as a batch of the columns that the file began with."""
+    strangers = {name for row in rows for name in row} - set(names)
+    if strangers:
+        raise ValueError(f"column {min(strangers)!r} begins in the middle of the file")
+    return pa.RecordBatch.from_arrays([_column(name, [row.get(name) for row in rows]) for name in names], names=names)
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    if name not in arrow_schema().names:
+        return pa.array(values)
+    kind = arrow_schema().field(name).type
+    if pa.types.is_timestamp(kind):
+        return pa.array([None if value is None else str(value).rstrip("Z") for value in values], pa.string())
+    return pa.array(values, pa.string() if pa.types.is_dictionary(kind) else kind)
+
+
+def _canonical(path: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+    known = [column for column in arrow_schema() if column.name in batch.schema.names]
     if not known:
-        raise InputError(f"{name}: has none of netsift's columns (docs/features.md)")
-    extra = [column for column in batch.schema.names if column not in arrow_schema().names]
-    arrays = [_cast(batch.column(field.name), field.type) for field in known]
-    arrays += [batch.column(column) for column in extra]
-    return pa.RecordBatch.from_arrays(arrays, names=[*(field.name for field in known), *extra])
+        raise InputError(f"{path}: has none of netsift's columns (docs/features.md)")
+    extra = [name for name in batch.schema.names if name not in arrow_schema().names]
+    arrays = [_cast(column.name, batch.column(column.name), column.type) for column in known]
+    arrays += [batch.column(name) for name in extra]
+    fields = [*known, *(batch.schema.field(name) for name in extra)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=arrow_schema().metadata))
 
 
-def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+def _cast(name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return _categories(name, column)
     if column.type == kind:
         return column
     if pa.types.is_list(kind) and pa.types.is_string(column.type):
         values = [None if text is None else [float(part) for part in text.split()] for text in column.to_pylist()]
         return pa.array(values, pa.list_(pa.float64())).cast(kind)
-    if pa.types.is_dictionary(kind):
-        return column.cast(pa.string()).dictionary_encode().cast(kind)
     if pa.types.is_timestamp(kind) and pa.types.is_string(column.type):
         return column.cast(pa.timestamp("ns")).cast(kind)
     return column.cast(kind)
+
+
+def _categories(name: str, column: pa.Array) -> pa.Array:
+    """Return a category column with the schema's own list of categories, the same in every batch."""
+    categories = pa.array(BY_NAME[name].categories, pa.string())
+    texts = column.cast(pa.string())
+    codes = pc.index_in(texts, categories)
+    if codes.null_count > texts.null_count:
+        stranger = texts.filter(pc.and_(pc.is_null(codes), pc.is_valid(texts)))[0].as_py()
+        raise ValueError(f"{name} cannot be {stranger!r}")
+    return pa.DictionaryArray.from_arrays(codes.cast(pa.int8()), categories)
+
+
+_READERS: Final[dict[str, Callable[[Path, _Damage], Iterator[pa.RecordBatch]]]] = {
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "csv": _csv,
+    "jsonl": _json_lines,
+}

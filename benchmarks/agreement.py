@@ -1,0 +1,310 @@
+"""Compares every flow of real captures with NFStream's and says why those that differ do.
+
+``python benchmarks/agreement.py`` prints the tables of ``docs/agreement.md``; ``--markdown PAGE`` writes them there.
+
+Each capture is metered twice by both tools, with equal timeouts and TCP flows ended by time alone: once as it is, and
+once *levelled*: its times cut to milliseconds and kept from running backwards, which is what NFStream does to
+times by itself. Levelled, every column must be equal; a flow that differs only in the capture as it is differs because
+of its times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import ipaddress
+import struct
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isclose, sqrt
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from netsift import read_flows  # noqa: E402
+from netsift.flows.schema import COLUMNS  # noqa: E402
+from netsift.flows.settings import MeterSettings  # noqa: E402
+from netsift.sources.captures import CaptureSettings  # noqa: E402
+from tests.conftest import captures_below, shared_data_folder  # noqa: E402
+from tests.naive.containers import Record, read_records  # noqa: E402
+
+IDLE_TIMEOUT_S: Final = 120
+ACTIVE_TIMEOUT_S: Final = 1800
+FIRST_PACKETS: Final = 20
+IP_BYTES, PAYLOAD_BYTES = 1, 3
+"""NFStream's accounting modes: what it takes for a packet's size."""
+
+Key = tuple[str, int, str, int, int]
+Row = Mapping[str, Any]
+
+TIMES_BACKWARDS: Final = "times run backwards"
+MILLISECONDS: Final = "times cut to milliseconds"
+CUT_IPV6: Final = "cut IPv6 packets"
+LATER_FRAGMENT: Final = "later fragments"
+NO_PORTS_PAYLOAD: Final = "payload without TCP, UDP or ICMP"
+PART_DIRECTION: Final = "direction of a later part"
+UNEXPLAINED: Final = "unexplained"
+
+EXPLANATIONS: Final = {
+    TIMES_BACKWARDS: "The capture is not in time order. NFStream replaces a time before the latest one of any flow by that "
+    "latest time; netsift keeps each packet's own time and only lets a flow's clock stand still.",
+    MILLISECONDS: "NFStream cuts times to whole milliseconds, netsift keeps nanoseconds. Differences below 1 ms are not "
+    "counted; these flows have a packet that falls on the other side of a timeout.",
+    CUT_IPV6: "NFStream drops an IPv6 packet whose end was not captured (it keeps such IPv4 packets); netsift counts both "
+    "with the length on the wire.",
+    LATER_FRAGMENT: "NFStream drops the later fragments of a datagram; netsift counts them to the datagram's flow.",
+    NO_PORTS_PAYLOAD: "NFStream knows no payload but that of TCP, UDP and ICMP; for netsift everything behind the IP headers "
+    "is payload where a protocol's header is not known (here IGMP).",
+    PART_DIRECTION: "After an active timeout NFStream takes the next packet's direction for forward; netsift keeps the "
+    "conversation's.",
+    UNEXPLAINED: "",
+}  # fmt: skip
+
+_MODES: Final = {" (accounting_mode=1)": IP_BYTES, " (accounting_mode=3)": PAYLOAD_BYTES}
+_LINK_ETHERNET: Final = 1
+_PROTOCOLS_WITH_NFSTREAM_PAYLOAD: Final = frozenset({1, 6, 17, 58})
+_ONE_MILLISECOND_US: Final = 1000.0
+_RELATIVE: Final = 1e-5
+"""Sizes are single precision, and standard deviations are taken from sums here and step by step there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A column and where NFStream has the same: field name, accounting mode and how many of its units one of theirs is."""
+
+    column: str
+    field: str
+    mode: int
+    scale: float
+
+
+def compared_columns() -> list[Pair]:
+    """Return every column that the schema gives an NFStream name, except what names a flow and the lists."""
+    pairs = []
+    for column in COLUMNS:
+        if column.nfstream is None or column.identity or column.name.startswith("first_"):
+            continue
+        name, mode = column.nfstream, IP_BYTES
+        for suffix, value in _MODES.items():
+            if name.endswith(suffix):
+                name, mode = name.removesuffix(suffix), value
+        pairs.append(Pair(column.name, name, mode, 1000.0 if name.endswith("_ms") else 1.0))
+    return pairs
+
+
+PAIRS: Final = compared_columns()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Flows of one key that are not equal: how many, in which columns (``flows`` where their number or borders differ)."""
+
+    key: Key
+    flows: int
+    columns: frozenset[str]
+    rows: tuple[Row, ...]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What came of one or more captures: flows and packets compared, equal flows, and the others by cause."""
+
+    captures: int = 0
+    packets: int = 0
+    flows: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    captures_by_cause: Counter[str] = field(default_factory=Counter)
+    unexplained: list[tuple[str, Difference]] = field(default_factory=list)
+
+    @property
+    def equal(self) -> int:
+        """Flows that agree in every column."""
+        return self.flows - self.causes.total()
+
+    def add(self, other: Comparison) -> None:
+        """Add up."""
+        self.captures += other.captures
+        self.packets += other.packets
+        self.flows += other.flows
+        self.causes += other.causes
+        self.captures_by_cause += other.captures_by_cause
+        self.unexplained += other.unexplained
+
+
+def netsift_rows(path: Path) -> list[Row]:
+    """Meter a capture with netsift."""
+    meter = MeterSettings(
+        idle_timeout_s=IDLE_TIMEOUT_S, active_timeout_s=ACTIVE_TIMEOUT_S, first_packets=FIRST_PACKETS, tcp_end=False
+    )
+    settings = CaptureSettings(meter=meter, threads=1)
+    return [row for batch in read_flows(path, settings) for row in batch.to_pylist()]
+
+
+def nfstream_rows(path: Path) -> list[dict[int, Row]]:
+    """Meter a capture with NFStream in both accounting modes; one dictionary by mode per flow."""
+    from nfstream import NFStreamer
+
+    def rows(mode: int) -> list[Row]:
+        flows = NFStreamer(
+            source=str(path), statistical_analysis=True, splt_analysis=FIRST_PACKETS, accounting_mode=mode,
+            n_dissections=0, n_meters=1, idle_timeout=IDLE_TIMEOUT_S, active_timeout=ACTIVE_TIMEOUT_S,
+            decode_tunnels=False, snapshot_length=65_535,
+        )  # fmt: skip
+        return [dict(zip(flow.keys(), flow.values(), strict=True)) for flow in flows]
+
+    return [
+        {IP_BYTES: first, PAYLOAD_BYTES: second}
+        for first, second in zip(rows(IP_BYTES), rows(PAYLOAD_BYTES), strict=True)
+    ]
+
+
+def differences(path: Path, *, exact: bool) -> tuple[list[Row], list[Difference]]:
+    """Meter a capture with both and return netsift's rows and what differs.
+
+    ``exact`` compares times to the microsecond, else differences that cutting to milliseconds can make are passed over.
+    """
+    ours: dict[Key, list[Row]] = defaultdict(list)
+    theirs: dict[Key, list[dict[int, Row]]] = defaultdict(list)
+    rows = netsift_rows(path)
+    for row in rows:
+        ours[_key(row)].append(row)
+    for flow in nfstream_rows(path):
+        theirs[_key(flow[IP_BYTES])].append(flow)
+    found = [_compare(key, ours.get(key, []), theirs.get(key, []), exact) for key in {**ours, **theirs}]
+    return rows, [difference for difference in found if difference]
+
+
+def _key(row: Row) -> Key:
+    ends = sorted((str(ipaddress.ip_address(row[f"{side}_ip"])), row[f"{side}_port"] or 0) for side in ("src", "dst"))
+    return (*ends[0], *ends[1], row["protocol"])
+
+
+def _compare(key: Key, ours: list[Row], theirs: list[dict[int, Row]], exact: bool) -> Difference | None:
+    count = max(len(ours), len(theirs))
+    if len(ours) != len(theirs):
+        return Difference(key, count, frozenset({"flows"}), tuple(ours))
+    ours.sort(key=lambda row: int(row["start_time"].value))
+    theirs.sort(key=lambda flow: int(flow[IP_BYTES]["bidirectional_first_seen_ms"]))
+    columns: set[str] = set()
+    differing = []
+    for row, flow in zip(ours, theirs, strict=True):
+        unequal = _unequal_columns(row, flow, exact)
+        if unequal:
+            columns |= unequal
+            differing.append(row)
+    return Difference(key, len(differing), frozenset(columns), tuple(differing)) if differing else None
+
+
+def _unequal_columns(row: Row, flow: dict[int, Row], exact: bool) -> set[str]:
+    unequal = {
+        pair.column
+        for pair in PAIRS
+        if not _equal(row[pair.column], flow[pair.mode][pair.field] * pair.scale, _allowed(pair.column, row, exact))
+    }
+    first = flow[IP_BYTES]
+    count = min(FIRST_PACKETS, row["packets"])
+    lengths = row["first_lengths"][:count]
+    if [abs(length) for length in lengths] != list(first["splt_ps"][:count]):
+        unequal.add("first_lengths")
+    if [int(length < 0) for length in lengths] != list(first["splt_direction"][:count]):
+        unequal.add("first_lengths")
+    for gap_us, gap_ms in zip(row["first_iats_us"][:count], first["splt_piat_ms"][:count], strict=True):
+        if not _equal(gap_us, gap_ms * 1000.0, 0.0 if exact else _ONE_MILLISECOND_US):
+            unequal.add("first_iats_us")
+    if (row["src_port"] or 0) != first["src_port"] or _address(row) != _address(first):
+        unequal.add("direction")
+    return unequal
+
+
+def _address(row: Row) -> str:
+    return str(ipaddress.ip_address(row["src_ip"]))
+
+
+def _equal(ours: float | None, theirs: float, allowed: float) -> bool:
+    # Where netsift has null (too few packets), NFStream has 0.
+    return theirs == 0 if ours is None else isclose(ours, theirs, rel_tol=_RELATIVE, abs_tol=allowed + 1e-3)
+
+
+def _allowed(column: str, row: Row, exact: bool) -> float:
+    """Return by how much cutting every time to milliseconds can change a column, in microseconds."""
+    if exact or not column.endswith("_us"):
+        return 0.0
+    side = next((side for side in ("_fwd", "_bwd") if side in column), "")
+    gaps = row[f"packets{side}"] - 1
+    if "std" in column and gaps > 1:
+        return _ONE_MILLISECOND_US * sqrt(gaps / (gaps - 1))
+    return _ONE_MILLISECOND_US
+
+
+def compare_capture(path: Path) -> Comparison:
+    """Compare one capture, plain or gzip compressed, as it is and levelled."""
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    records = read_records(data)[0]
+    result = Comparison(captures=1)
+    with tempfile.TemporaryDirectory() as folder:
+        plain, level = Path(folder) / "plain.pcap", Path(folder) / "level.pcap"
+        plain.write_bytes(data)
+        level.write_bytes(levelled(records))
+        rows, as_it_is = differences(plain, exact=False)
+        _, with_level_times = differences(level, exact=True)
+    result.packets = sum(row["packets"] for row in rows)
+    result.flows = len(rows)
+    evidence = _Evidence(records)
+    lasting = {difference.key: difference for difference in with_level_times}
+    for difference in [*as_it_is, *(lasting[key] for key in lasting.keys() - {one.key for one in as_it_is})]:
+        cause = evidence.cause(lasting.get(difference.key), difference)
+        result.causes[cause] += difference.flows
+        result.captures_by_cause[cause] = 1
+        if cause == UNEXPLAINED:
+            result.unexplained.append((path.name, difference))
+    return result
+
+
+def levelled(records: Sequence[Record]) -> bytes:
+    """Return a pcap file of the records with times in whole milliseconds that never run backwards."""
+    link_type = records[0].link_type if records else _LINK_ETHERNET
+    pieces = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, link_type)]
+    latest_ms = 0
+    for record in records:
+        latest_ms = max(latest_ms, record.time_ns // 1_000_000)
+        seconds, rest_ms = divmod(latest_ms, 1000)
+        lengths = (len(record.data), record.wire_length)
+        pieces += (struct.pack("<IIII", seconds, rest_ms * 1000, *lengths), record.data)
+    return b"".join(pieces)
+
+
+class _Evidence:
+    """What in a capture explains a difference."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._backwards = any(
+            later.time_ns < earlier.time_ns for earlier, later in zip(records, records[1:], strict=False)
+        )
+        self._cut_ipv6 = {ends for record in records if (ends := _ends_of_cut_ipv6(record))}
+
+    def cause(self, level: Difference | None, as_it_is: Difference) -> str:
+        if level is None:
+            return TIMES_BACKWARDS if self._backwards else MILLISECONDS if "flows" in as_it_is.columns else UNEXPLAINED
+        if any(row["fragments"] for row in level.rows):
+            return LATER_FRAGMENT
+        if frozenset({level.key[0], level.key[2]}) in self._cut_ipv6:
+            return CUT_IPV6
+        if all(name.startswith("payload_") for name in level.columns):
+            return UNEXPLAINED if level.key[4] in _PROTOCOLS_WITH_NFSTREAM_PAYLOAD else NO_PORTS_PAYLOAD
+        if "direction" in level.columns and all(row["part"] > 0 for row in level.rows):
+            return PART_DIRECTION
+        return UNEXPLAINED
+
+
+def _ends_of_cut_ipv6(record: Record) -> frozenset[str] | None:
+    frame = record.data
+    if record.link_type != _LINK_ETHERNET or frame[12:14] != b"\x86\xdd" or len(frame) < 54:  # noqa: PLR2004
+        return None
+    if len(frame) >= 54 + int.from_bytes(frame[18:20]):
+        return None
+    return frozenset({str(ipaddress.IPv6Address(frame[22:38])), str(ipaddress.IPv6Address(frame[38:54]))})
