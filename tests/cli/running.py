@@ -48,7 +48,7 @@ def program(monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[byte
 
 def start(*arguments: object, stdin: int = subprocess.DEVNULL, limit: str = "") -> subprocess.Popen[bytes]:
     """Start the program in a process of its own; ``limit`` is Python code that runs first."""
-    code = f"import sys; {limit}; from netsift.cli.main import main; main()"
+    code = f"import sys\n{limit}\nfrom netsift.cli.main import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=stdin,

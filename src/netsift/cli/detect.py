@@ -111,18 +111,19 @@ def _print_table(findings: Sequence[Finding], limit: int) -> None:
     from rich.console import Console
 
     if sys.stdout.isatty():
-        Console().print(_table(findings[:limit]))
+        Console().print(findings_table(findings[:limit]))
     else:
         console = Console(width=_WIDTH_OF_A_PIPE, color_system=None)
         with console.capture() as captured:
-            console.print(_table(findings[:limit], plain=True))
+            console.print(findings_table(findings[:limit], plain=True))
         for line in captured.get().splitlines():
             typer.echo(line.rstrip())
     if len(findings) > limit:
         typer.echo(f"{len(findings) - limit:,} more findings are not shown: --limit or --output", err=True)
 
 
-def _table(findings: Sequence[Finding], *, plain: bool = False) -> Table:
+def findings_table(findings: Sequence[Finding], *, plain: bool = False) -> Table:
+    """Return the ranked table of findings; ``plain`` without lines and wrapping, for a pipe."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

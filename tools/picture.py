@@ -1,0 +1,43 @@
+"""Draw the README's picture: what `netsift detect` shows for the bundled capture, as an SVG image.
+
+    python tools/picture.py
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from netsift.alerts.pipeline import find
+from netsift.cli.detect import default_model, findings_table
+from netsift.detectors.forest import ForestDetector
+from netsift.models.bundle import load_bundle
+from netsift.sources.flows import read_flows
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CAPTURE: Final = ROOT / "examples" / "demo.pcap.gz"
+PICTURE: Final = ROOT / "docs" / "images" / "findings.svg"
+FALSE_POSITIVE_RATE: Final = 0.01
+ROWS: Final = 8
+WIDTH: Final = 150
+
+
+def main() -> None:
+    """Detect, draw and write."""
+    bundle = load_bundle(default_model())
+    threshold = bundle.threshold(FALSE_POSITIVE_RATE)
+    found = find(read_flows(CAPTURE), ForestDetector(bundle), bundle.reference, threshold)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print("$ netsift detect examples/demo.pcap.gz")
+    console.print(f"{found.packets:,} packets, {found.flows:,} flows, {found.flagged:,} flagged")
+    console.print(findings_table(found.findings[:ROWS]))
+    PICTURE.parent.mkdir(exist_ok=True)
+    console.save_svg(str(PICTURE), title="netsift")
+    print(f"{len(found.findings)} findings, the first {min(ROWS, len(found.findings))} drawn in {PICTURE}")
+
+
+if __name__ == "__main__":
+    main()
