@@ -17,7 +17,7 @@ import struct
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isclose, sqrt
 from pathlib import Path
@@ -30,44 +30,23 @@ from netsift import read_flows  # noqa: E402
 from netsift.flows.schema import COLUMNS  # noqa: E402
 from netsift.flows.settings import MeterSettings  # noqa: E402
 from netsift.sources.captures import CaptureSettings  # noqa: E402
+from benchmarks import report  # noqa: E402
+from benchmarks.causes import EXPLANATIONS, UNEXPLAINED, Difference, Evidence, Key, Row  # noqa: E402
+from benchmarks.conversations import Totals, has_tshark, netsift_totals, tshark_totals  # noqa: E402
 from tests.conftest import captures_below, shared_data_folder  # noqa: E402
 from tests.naive.containers import Record, read_records  # noqa: E402
+from tests.naive.link import ETHERNET  # noqa: E402
 
 IDLE_TIMEOUT_S: Final = 120
 ACTIVE_TIMEOUT_S: Final = 1800
 FIRST_PACKETS: Final = 20
+FOLDERS: Final = ("pcap-attack", "pcap-benign", "pcap-odd")
+BEGIN: Final = "<!-- agreement tables: begin -->"
+END: Final = "<!-- agreement tables: end -->"
 IP_BYTES, PAYLOAD_BYTES = 1, 3
 """NFStream's accounting modes: what it takes for a packet's size."""
 
-Key = tuple[str, int, str, int, int]
-Row = Mapping[str, Any]
-
-TIMES_BACKWARDS: Final = "times run backwards"
-MILLISECONDS: Final = "times cut to milliseconds"
-CUT_IPV6: Final = "cut IPv6 packets"
-LATER_FRAGMENT: Final = "later fragments"
-NO_PORTS_PAYLOAD: Final = "payload without TCP, UDP or ICMP"
-PART_DIRECTION: Final = "direction of a later part"
-UNEXPLAINED: Final = "unexplained"
-
-EXPLANATIONS: Final = {
-    TIMES_BACKWARDS: "The capture is not in time order. NFStream replaces a time before the latest one of any flow by that "
-    "latest time; netsift keeps each packet's own time and only lets a flow's clock stand still.",
-    MILLISECONDS: "NFStream cuts times to whole milliseconds, netsift keeps nanoseconds. Differences below 1 ms are not "
-    "counted; these flows have a packet that falls on the other side of a timeout.",
-    CUT_IPV6: "NFStream drops an IPv6 packet whose end was not captured (it keeps such IPv4 packets); netsift counts both "
-    "with the length on the wire.",
-    LATER_FRAGMENT: "NFStream drops the later fragments of a datagram; netsift counts them to the datagram's flow.",
-    NO_PORTS_PAYLOAD: "NFStream knows no payload but that of TCP, UDP and ICMP; for netsift everything behind the IP headers "
-    "is payload where a protocol's header is not known (here IGMP).",
-    PART_DIRECTION: "After an active timeout NFStream takes the next packet's direction for forward; netsift keeps the "
-    "conversation's.",
-    UNEXPLAINED: "",
-}  # fmt: skip
-
 _MODES: Final = {" (accounting_mode=1)": IP_BYTES, " (accounting_mode=3)": PAYLOAD_BYTES}
-_LINK_ETHERNET: Final = 1
-_PROTOCOLS_WITH_NFSTREAM_PAYLOAD: Final = frozenset({1, 6, 17, 58})
 _ONE_MILLISECOND_US: Final = 1000.0
 _RELATIVE: Final = 1e-5
 """Sizes are single precision, and standard deviations are taken from sums here and step by step there."""
@@ -98,16 +77,6 @@ def compared_columns() -> list[Pair]:
 
 
 PAIRS: Final = compared_columns()
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Flows of one key that are not equal: how many, in which columns (``flows`` where their number or borders differ)."""
-
-    key: Key
-    flows: int
-    columns: frozenset[str]
-    rows: tuple[Row, ...]
 
 
 @dataclass(slots=True)
@@ -242,21 +211,20 @@ def _allowed(column: str, row: Row, exact: bool) -> float:
 
 
 def compare_capture(path: Path) -> Comparison:
-    """Compare one capture, plain or gzip compressed, as it is and levelled."""
+    """Compare one capture, plain or gzip compressed, as it is and levelled; raises ValueError for what is no capture."""
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     records = read_records(data)[0]
-    result = Comparison(captures=1)
     with tempfile.TemporaryDirectory() as folder:
         plain, level = Path(folder) / "plain.pcap", Path(folder) / "level.pcap"
         plain.write_bytes(data)
         level.write_bytes(levelled(records))
         rows, as_it_is = differences(plain, exact=False)
-        _, with_level_times = differences(level, exact=True)
-    result.packets = sum(row["packets"] for row in rows)
-    result.flows = len(rows)
-    evidence = _Evidence(records)
+        level_rows, with_level_times = differences(level, exact=True)
+    result = Comparison(captures=1, packets=sum(row["packets"] for row in rows), flows=len(rows))
+    evidence = Evidence(records, with_level_times, level_rows)
     lasting = {difference.key: difference for difference in with_level_times}
-    for difference in [*as_it_is, *(lasting[key] for key in lasting.keys() - {one.key for one in as_it_is})]:
+    passed_over = lasting.keys() - {difference.key for difference in as_it_is}
+    for difference in [*as_it_is, *(lasting[key] for key in passed_over)]:
         cause = evidence.cause(lasting.get(difference.key), difference)
         result.causes[cause] += difference.flows
         result.captures_by_cause[cause] = 1
@@ -267,44 +235,79 @@ def compare_capture(path: Path) -> Comparison:
 
 def levelled(records: Sequence[Record]) -> bytes:
     """Return a pcap file of the records with times in whole milliseconds that never run backwards."""
-    link_type = records[0].link_type if records else _LINK_ETHERNET
+    link_type = records[0].link_type if records else ETHERNET
     pieces = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, link_type)]
     latest_ms = 0
     for record in records:
         latest_ms = max(latest_ms, record.time_ns // 1_000_000)
         seconds, rest_ms = divmod(latest_ms, 1000)
-        lengths = (len(record.data), record.wire_length)
-        pieces += (struct.pack("<IIII", seconds, rest_ms * 1000, *lengths), record.data)
+        pieces += (struct.pack("<IIII", seconds, rest_ms * 1000, len(record.data), record.wire_length), record.data)
     return b"".join(pieces)
 
 
-class _Evidence:
-    """What in a capture explains a difference."""
+def main() -> int:
+    """Compare all captures and print; 1 where there are none."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the tables into this page too")
+    chosen = parser.parse_args()
+    folder = shared_data_folder()
+    if folder is None:
+        print("there are no real captures on this machine", file=sys.stderr)
+        return 1
+    paths = {name: captures_below(folder / name) for name in FOLDERS}
+    text = "\n\n".join((_nfstream_tables(paths), _tshark_table(paths)))
+    print(text)
+    if chosen.markdown:
+        report.rewrite(chosen.markdown, text, BEGIN, END)
+    return 0
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._backwards = any(
-            later.time_ns < earlier.time_ns for earlier, later in zip(records, records[1:], strict=False)
+
+def _nfstream_tables(paths: Mapping[str, Sequence[Path]]) -> str:
+    sums: dict[str, Comparison] = {}
+    for name, captures in paths.items():
+        total = sums[name] = Comparison()
+        for path in captures:
+            try:
+                total.add(compare_capture(path))
+            except ValueError as error:
+                print(f"{path.name}: {error}", file=sys.stderr)
+        for capture, difference in total.unexplained:
+            print(f"unexplained: {capture} {difference.key} {sorted(difference.columns)}", file=sys.stderr)
+    lines = [
+        "| captures | | packets | flows | equal in every column | differing, by cause below |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, total in sums.items():
+        lines.append(
+            f"| {name} | {total.captures:,} | {total.packets:,} | {total.flows:,} | {total.equal:,} | {total.causes.total():,} |"
         )
-        self._cut_ipv6 = {ends for record in records if (ends := _ends_of_cut_ipv6(record))}
-
-    def cause(self, level: Difference | None, as_it_is: Difference) -> str:
-        if level is None:
-            return TIMES_BACKWARDS if self._backwards else MILLISECONDS if "flows" in as_it_is.columns else UNEXPLAINED
-        if any(row["fragments"] for row in level.rows):
-            return LATER_FRAGMENT
-        if frozenset({level.key[0], level.key[2]}) in self._cut_ipv6:
-            return CUT_IPV6
-        if all(name.startswith("payload_") for name in level.columns):
-            return UNEXPLAINED if level.key[4] in _PROTOCOLS_WITH_NFSTREAM_PAYLOAD else NO_PORTS_PAYLOAD
-        if "direction" in level.columns and all(row["part"] > 0 for row in level.rows):
-            return PART_DIRECTION
-        return UNEXPLAINED
+    lines += ["", f"| cause | {' | '.join(FOLDERS)} | why |", "|---" + "|--:" * len(FOLDERS) + "|---|"]
+    for cause, why in EXPLANATIONS.items():
+        counts = [total.causes[cause] for total in sums.values()]
+        lines.append(f"| {cause} | {' | '.join(f'{count:,}' for count in counts)} | {why} |")
+    return "\n".join(lines)
 
 
-def _ends_of_cut_ipv6(record: Record) -> frozenset[str] | None:
-    frame = record.data
-    if record.link_type != _LINK_ETHERNET or frame[12:14] != b"\x86\xdd" or len(frame) < 54:  # noqa: PLR2004
-        return None
-    if len(frame) >= 54 + int.from_bytes(frame[18:20]):
-        return None
-    return frozenset({str(ipaddress.IPv6Address(frame[22:38])), str(ipaddress.IPv6Address(frame[38:54]))})
+def _tshark_table(paths: Mapping[str, Sequence[Path]]) -> str:
+    if not has_tshark():
+        return "tshark is not installed here."
+    names = ("packets by pair of addresses", "IP bytes by pair of addresses", "packets by TCP or UDP conversation")
+    compared, unequal = Counter[str](), Counter[str]()
+    captures = [path for name in FOLDERS[:2] for path in paths[name]]
+    for path in captures:
+        ours, theirs = netsift_totals(netsift_rows(path)), tshark_totals(path)
+        for name, mine, other in zip(names, _counters(ours), _counters(theirs), strict=True):
+            keys = {**mine, **other}
+            compared[name] += len(keys)
+            unequal[name] += sum(mine[key] != other[key] for key in keys)
+    lines = [f"| totals of {len(captures)} captures, netsift and tshark | compared | unequal |", "|---|--:|--:|"]
+    lines += [f"| {name} | {compared[name]:,} | {unequal[name]:,} |" for name in names]
+    return "\n".join(lines)
+
+
+def _counters(totals: Totals) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
+    return totals.packets, totals.bytes, totals.conversations
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -33,14 +33,14 @@ def markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
     return "\n".join([*lines, "", *notes])
 
 
-def rewrite(page: Path, text: str) -> None:
-    """Put ``text`` between the markers of a page; raises ValueError where it has none."""
+def rewrite(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put ``text`` between the two markers of a page; raises ValueError where it has none."""
     old = page.read_text(encoding="utf-8")
-    if BEGIN not in old or END not in old:
-        raise ValueError(f"{page} has no place for the table: {BEGIN} and {END}")
-    head, rest = old.split(BEGIN, 1)
-    _, tail = rest.split(END, 1)
-    page.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+    if begin not in old or end not in old:
+        raise ValueError(f"{page} has no place for the table: {begin} and {end}")
+    head, rest = old.split(begin, 1)
+    _, tail = rest.split(end, 1)
+    page.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
 
 
 def _cells(row: Row, line_break: str) -> tuple[str, ...]:

@@ -19,15 +19,20 @@ CAPTURE: Final = Path("examples/demo.pcap.gz")
 FOLDER: Final = Path("demo")
 PLOTS: Final = FOLDER / "plots"
 
-SIMULATE: Final = "simulate demo/train.pcap --seed 7 --duration 10m --clients 6 --flood-packets 1000"
+# Two training captures from different seeds, so that the model can also be judged on a network it did not see.
+SIMULATE: Final = tuple(
+    f"simulate demo/train-{seed}.pcap --seed {seed} --duration 6m --clients {clients} --flood-packets 400"
+    for seed, clients in ((7, 6), (8, 4))
+)
 METER: Final = f"flows {CAPTURE} -o demo/flows.parquet"
-TRAIN: Final = f"train demo/train.pcap -o demo/model.netsift --plots {PLOTS}"
+TRAIN: Final = f"train demo/train-7.pcap demo/train-8.pcap -o demo/model.netsift --plots {PLOTS}"
 DETECT: Final = f"detect {CAPTURE} --model demo/model.netsift"
 
 
 def steps() -> Iterator[tuple[str, list[str]]]:
     """Yield what each step is for, and its arguments to ``netsift``."""
-    yield "Labelled traffic to learn from", shlex.split(SIMULATE)
+    for command in SIMULATE:
+        yield "Labelled traffic to learn from", shlex.split(command)
     yield "Packets to flows, one row each", shlex.split(METER)
     yield "Learn, and measure on what was held back", shlex.split(TRAIN)
     yield "Find the attacks in a capture the model never saw", shlex.split(DETECT)

@@ -1,7 +1,4 @@
-"""Draw the README's picture: what `netsift detect` shows for the bundled capture, as an SVG image.
-
-    python tools/picture.py
-"""
+"""Draw the README's picture: what `netsift detect` shows for the bundled capture, as an SVG image."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Load the reader, and with it the kernels, only when it is asked for."""
     if name == "read_flows":
-        from netsift.sources.flows import read_flows  # noqa: PLC0415
+        from netsift.sources.flows import read_flows
 
         return read_flows
     raise AttributeError(f"module 'netsift' has no attribute {name!r}")

@@ -43,7 +43,7 @@ def test_what_is_absent_is_said_with_its_reason() -> None:
     usual = FeatureReference(present=0.93, mean=1.0, quantiles=[1.0] * 7)
     one = evidence(BY_NAME["response_time_us"], MISSING, usual, 0.1)
     assert (one.value, one.direction) == (None, "absent")
-    assert one.words == "no answer (93% of benign flows have response_time_us)"
+    assert one.words == "no answer (like 7% of benign flows)"
 
 
 def test_what_benign_traffic_never_has_is_unusual() -> None:

@@ -1,4 +1,4 @@
-"""decode_records against the slow decoder: each field of PACKET, layer by layer, and every reason to skip."""
+"""decode_records, with link_layer, encapsulation and find_tunnel in it, against the slow decoder: every field and reason."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsift.kernels.decode import decode_records, encapsulation
+from netsift.kernels.decode import decode_records
 from netsift.kernels.layout import FRAGMENT_ENTRY, NO_VLAN, PACKET, RECORD, SKIP_REASONS
+from netsift.kernels.link import encapsulation
 from tests.flows.traffic import busy
 from tests.flows.writing import ethernet, ipv4, ipv6, tcp, udp
 from tests.kernels.test_meter import packet_array

@@ -90,7 +90,7 @@ def evidence(feature: Feature, value: float, usual: FeatureReference, contributi
     shown: float | str | None = None
     if value < 0:
         reason = _ABSENCES.get(_validity(feature.name), "absent")
-        direction, words = "absent", f"{reason} ({usual.present:.0%} of benign flows have {feature.name})"
+        direction, words = "absent", f"{reason} (like {1 - usual.present:.0%} of benign flows)"
     elif feature.categories:
         shown = feature.categories[int(value)]
         direction = "within" if shown in common else "unusual"

@@ -107,7 +107,6 @@ def _write_flows(
     *,
     quiet: bool,
 ) -> None:
-    import pyarrow as pa
 
     from netsift.flows.columns import empty_batch
     from netsift.flows.dialects import column_selection

@@ -74,9 +74,9 @@ class EndedFlows:
 class Meter:
     """Turns decoded packets into flows, in bounded memory.
 
-    Feed PACKET arrays with :meth:`add`, which yields flow batches, or with :meth:`end_flows`, which leaves the making of
-    batches to another thread. :meth:`finish` ends what is left. Rows come in an order that depends on the packets alone,
-    however they are cut into calls.
+    Feed PACKET arrays with :meth:`add`, which yields flow batches, or with :meth:`end_flows`, which leaves the making
+    of batches to another thread. :meth:`finish` ends what is left. Rows come in an order that depends on the packets
+    alone, however they are cut into calls.
     """
 
     def __init__(self, settings: MeterSettings | None = None) -> None:

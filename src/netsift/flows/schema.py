@@ -118,16 +118,43 @@ def _identity() -> Iterator[Column]:
                  "RFC 2784, RFC 2003, RFC 4213, RFC 7348, RFC 8926, 3GPP TS 29.281", categories=TUNNELS)  # fmt: skip
     yield Column("tunnel_id", Kind.UINT32, "", "VXLAN or GENEVE network identifier.", "RFC 7348, RFC 8926", Validity.TUNNEL_ID,
                  identity=True, nfstream="tunnel_id", ipfix="layer2SegmentId")  # fmt: skip
-    yield Column("part", Kind.UINT32, "flow parts", "How often the active timeout has cut this conversation before this row.", _METER, identity=True)
+    yield Column(
+        "part",
+        Kind.UINT32,
+        "flow parts",
+        "How often the active timeout has cut this conversation before this row.",
+        _METER,
+        identity=True,
+    )
     yield Column("end_reason", Kind.CATEGORY, "", "Why the flow was written.", _METER, identity=True, categories=END_REASONS,
                  nfstream="expiration_id", ipfix="flowEndReason")  # fmt: skip
     yield Column("conn_state", Kind.CATEGORY, "", "State of the connection at its end.", "Zeek conn_state; " + _METER,
                  categories=CONNECTION_STATES, zeek="conn_state")  # fmt: skip
-    yield Column("icmp_type", Kind.UINT8, "", "ICMP type of the first packet.", "RFC 792, RFC 4443", Validity.ICMP, ipfix="icmpTypeIPv4 / icmpTypeIPv6")
-    yield Column("icmp_code", Kind.UINT8, "", "ICMP code of the first packet.", "RFC 792, RFC 4443", Validity.ICMP, ipfix="icmpCodeIPv4 / icmpCodeIPv6")
+    yield Column(
+        "icmp_type",
+        Kind.UINT8,
+        "",
+        "ICMP type of the first packet.",
+        "RFC 792, RFC 4443",
+        Validity.ICMP,
+        ipfix="icmpTypeIPv4 / icmpTypeIPv6",
+    )
+    yield Column(
+        "icmp_code",
+        Kind.UINT8,
+        "",
+        "ICMP code of the first packet.",
+        "RFC 792, RFC 4443",
+        Validity.ICMP,
+        ipfix="icmpCodeIPv4 / icmpCodeIPv6",
+    )
 
 
-_SIDES: Final = (("", "", "Flow", "bidirectional"), ("_fwd", " forward", "Fwd", "src2dst"), ("_bwd", " backward", "Bwd", "dst2src"))
+_SIDES: Final = (
+    ("", "", "Flow", "bidirectional"),
+    ("_fwd", " forward", "Fwd", "src2dst"),
+    ("_bwd", " backward", "Bwd", "dst2src"),
+)
 
 _PRESENT: Final = {"": Validity.ALWAYS, "_fwd": Validity.FORWARD, "_bwd": Validity.BACKWARD}
 
@@ -136,7 +163,10 @@ def _volume() -> Iterator[Column]:
     yield Column("duration_us", Kind.FLOAT64, "µs", "end_time − start_time.", _CIC, cicflowmeter_2017="Flow Duration",
                  cicflowmeter_2018="Flow Duration", nfstream="bidirectional_duration_ms", zeek="duration", ipfix="flowDurationMicroseconds")  # fmt: skip
     cic_packets = {"_fwd": ("Total Fwd Packets", "Tot Fwd Pkts"), "_bwd": ("Total Backward Packets", "Tot Bwd Pkts")}
-    cic_payload = {"_fwd": ("Total Length of Fwd Packets", "TotLen Fwd Pkts"), "_bwd": ("Total Length of Bwd Packets", "TotLen Bwd Pkts")}
+    cic_payload = {
+        "_fwd": ("Total Length of Fwd Packets", "TotLen Fwd Pkts"),
+        "_bwd": ("Total Length of Bwd Packets", "TotLen Bwd Pkts"),
+    }
     cic_header = {"_fwd": ("Fwd Header Length", "Fwd Header Len"), "_bwd": ("Bwd Header Length", "Bwd Header Len")}
     zeek_side = {"_fwd": "orig", "_bwd": "resp"}
     for side, word, _, nf in _SIDES:
@@ -161,7 +191,12 @@ def _lengths() -> Iterator[Column]:
     for side, word, cic, nf in _SIDES:
         validity = _PRESENT[side]
         for what, noun, mode in (("length", "IP length", 1), ("payload", "payload length", 3)):
-            for statistic, text, short in (("min", "Smallest", "Min"), ("max", "Greatest", "Max"), ("mean", "Mean", "Mean"), ("std", "Standard deviation of the", "Std")):
+            for statistic, text, short in (
+                ("min", "Smallest", "Min"),
+                ("max", "Greatest", "Max"),
+                ("mean", "Mean", "Mean"),
+                ("std", "Standard deviation of the", "Std"),
+            ):
                 kind = Kind.UINT32 if statistic in ("min", "max") else Kind.FLOAT32
                 cic17 = cic18 = None
                 if what == "payload":
@@ -180,7 +215,12 @@ def _inter_arrival_times() -> Iterator[Column]:
         if side:
             yield Column(f"iat{side}_total_us", Kind.FLOAT64, "µs", f"Sum of the inter-arrival times of the{word} packets.", _CIC,
                          validities[side], cicflowmeter_2017=f"{cic} IAT Total", cicflowmeter_2018=f"{cic} IAT Tot")  # fmt: skip
-        for statistic, text, short in (("mean", "Mean", "Mean"), ("std", "Standard deviation of the", "Std"), ("max", "Greatest", "Max"), ("min", "Smallest", "Min")):
+        for statistic, text, short in (
+            ("mean", "Mean", "Mean"),
+            ("std", "Standard deviation of the", "Std"),
+            ("max", "Greatest", "Max"),
+            ("min", "Smallest", "Min"),
+        ):
             nf_statistic = {"std": "stddev"}.get(statistic, statistic)
             yield Column(f"iat{side}_{statistic}_us", Kind.FLOAT64, "µs", f"{text} time between successive{word} packets.", _CIC,
                          validities[side], cicflowmeter_2017=f"{cic} IAT {short}", cicflowmeter_2018=f"{cic} IAT {short}",
@@ -213,12 +253,20 @@ def _rates() -> Iterator[Column]:
         yield replace(column, name=f"rate_packets{side}_s", unit="packets/s", definition=f"Number of{word} packets ÷ duration.",
                       cicflowmeter_2017=cic17, cicflowmeter_2018=cic18)  # fmt: skip
     for side, word, _, _ in _SIDES:
-        yield replace(column, name=f"rate_bytes{side}_s", unit="bytes/s", definition=f"IP bytes of the{word} packets ÷ duration.", source="netsift")
+        yield replace(
+            column,
+            name=f"rate_bytes{side}_s",
+            unit="bytes/s",
+            definition=f"IP bytes of the{word} packets ÷ duration.",
+            source="netsift",
+        )
     yield replace(column, name="rate_payload_bytes_s", unit="bytes/s", definition="Payload bytes ÷ duration.",
                   cicflowmeter_2017="Flow Bytes/s", cicflowmeter_2018="Flow Byts/s")  # fmt: skip
     yield Column("packets_ratio", Kind.FLOAT32, "ratio", "Backward packets ÷ forward packets.", _CIC, Validity.FORWARD,
                  cicflowmeter_2017="Down/Up Ratio", cicflowmeter_2018="Down/Up Ratio")  # fmt: skip
-    yield Column("bytes_ratio", Kind.FLOAT32, "ratio", "Backward IP bytes ÷ forward IP bytes.", "netsift", Validity.FORWARD)
+    yield Column(
+        "bytes_ratio", Kind.FLOAT32, "ratio", "Backward IP bytes ÷ forward IP bytes.", "netsift", Validity.FORWARD
+    )
 
 
 def _bulks_and_subflows() -> Iterator[Column]:
@@ -241,7 +289,10 @@ def _bulks_and_subflows() -> Iterator[Column]:
 
 
 def _tcp_behaviour() -> Iterator[Column]:
-    windows = {"_fwd": ("Init_Win_bytes_forward", "Init Fwd Win Byts"), "_bwd": ("Init_Win_bytes_backward", "Init Bwd Win Byts")}
+    windows = {
+        "_fwd": ("Init_Win_bytes_forward", "Init Fwd Win Byts"),
+        "_bwd": ("Init_Win_bytes_backward", "Init Bwd Win Byts"),
+    }
     for side, word, _, _ in _SIDES[1:]:
         validity = Validity.WINDOW_FWD if side == "_fwd" else Validity.WINDOW_BWD
         yield Column(f"window{side}_initial", Kind.UINT32, "bytes, unscaled", f"Window field of the first{word} TCP packet.", _CIC, validity,
@@ -265,7 +316,12 @@ def _tcp_behaviour() -> Iterator[Column]:
 def _active_and_idle() -> Iterator[Column]:
     yield Column("idles", Kind.UINT32, "idle times", "Number of gaps longer than the activity timeout.", _METER)
     for what, noun in (("active", "active time"), ("idle", "idle time")):
-        for statistic, text, short in (("mean", "Mean", "Mean"), ("std", "Standard deviation of the", "Std"), ("max", "Greatest", "Max"), ("min", "Smallest", "Min")):
+        for statistic, text, short in (
+            ("mean", "Mean", "Mean"),
+            ("std", "Standard deviation of the", "Std"),
+            ("max", "Greatest", "Max"),
+            ("min", "Smallest", "Min"),
+        ):
             name = f"{what.title()} {short}"
             yield Column(f"{what}_{statistic}_us", Kind.FLOAT64, "µs", f"{text} {noun}.", f"{_CIC}; {_METER}", Validity.IDLE,
                          cicflowmeter_2017=name, cicflowmeter_2018=name)  # fmt: skip
@@ -274,14 +330,61 @@ def _active_and_idle() -> Iterator[Column]:
 def _network() -> Iterator[Column]:
     for side, word, _, _ in _SIDES[1:]:
         validity = _PRESENT[side]
-        yield Column(f"ttl{side}_min", Kind.UINT8, "hops", f"Smallest TTL or hop limit of the{word} packets.", "RFC 791, RFC 8200", validity, ipfix="minimumTTL")
-        yield Column(f"ttl{side}_max", Kind.UINT8, "hops", f"Greatest TTL or hop limit of the{word} packets.", "RFC 791, RFC 8200", validity, ipfix="maximumTTL")
-        yield Column(f"dscp{side}", Kind.UINT8, "", f"Differentiated services code point of the first{word} packet.", "RFC 2474", validity, ipfix="ipDiffServCodePoint")
+        yield Column(
+            f"ttl{side}_min",
+            Kind.UINT8,
+            "hops",
+            f"Smallest TTL or hop limit of the{word} packets.",
+            "RFC 791, RFC 8200",
+            validity,
+            ipfix="minimumTTL",
+        )
+        yield Column(
+            f"ttl{side}_max",
+            Kind.UINT8,
+            "hops",
+            f"Greatest TTL or hop limit of the{word} packets.",
+            "RFC 791, RFC 8200",
+            validity,
+            ipfix="maximumTTL",
+        )
+        yield Column(
+            f"dscp{side}",
+            Kind.UINT8,
+            "",
+            f"Differentiated services code point of the first{word} packet.",
+            "RFC 2474",
+            validity,
+            ipfix="ipDiffServCodePoint",
+        )
         yield Column(f"ecn{side}", Kind.UINT8, "", f"ECN bits seen in any{word} packet, ORed.", "RFC 3168", validity)
     yield Column("fragments", Kind.UINT32, "packets", "Number of packets that are IP fragments.", "RFC 791, RFC 8200")
-    yield Column("response_time_us", Kind.FLOAT64, "µs", "Time from the first packet to the first backward packet.", "netsift", Validity.BACKWARD)
-    yield Column("payload_kind_fwd", Kind.CATEGORY, "", "What the first forward payload looks like.", _METER, Validity.PAYLOAD_KIND_FWD, categories=PAYLOAD_KINDS)
-    yield Column("payload_kind_bwd", Kind.CATEGORY, "", "What the first backward payload looks like.", _METER, Validity.PAYLOAD_KIND_BWD, categories=PAYLOAD_KINDS)
+    yield Column(
+        "response_time_us",
+        Kind.FLOAT64,
+        "µs",
+        "Time from the first packet to the first backward packet.",
+        "netsift",
+        Validity.BACKWARD,
+    )
+    yield Column(
+        "payload_kind_fwd",
+        Kind.CATEGORY,
+        "",
+        "What the first forward payload looks like.",
+        _METER,
+        Validity.PAYLOAD_KIND_FWD,
+        categories=PAYLOAD_KINDS,
+    )
+    yield Column(
+        "payload_kind_bwd",
+        Kind.CATEGORY,
+        "",
+        "What the first backward payload looks like.",
+        _METER,
+        Validity.PAYLOAD_KIND_BWD,
+        categories=PAYLOAD_KINDS,
+    )
     yield Column("first_lengths", Kind.INT32_LIST, "bytes", "IP lengths of the first packets, negative when backward.", "NFStream splt_ps",
                  nfstream="splt_ps, splt_direction")  # fmt: skip
     yield Column("first_iats_us", Kind.FLOAT64_LIST, "µs", "Inter-arrival times of the first packets; the first is 0.", "NFStream splt_piat_ms",

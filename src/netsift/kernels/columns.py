@@ -24,7 +24,8 @@ from netsift.kernels.layout import (
     SYN_ACK_BACKWARD,
     SYN_FORWARD,
 )
-from netsift.kernels.statistics import TCP, add_active, start_detail
+from netsift.kernels.protocols import TCP, UDP
+from netsift.kernels.statistics import add_active, start_detail
 from netsift.kernels.wheel import NOTHING
 
 _COUNTS = ("packets", "payload_packets", "fin_packets", "syn_packets", "rst_packets", "psh_packets", "ack_packets",
@@ -32,7 +33,8 @@ _COUNTS = ("packets", "payload_packets", "fin_packets", "syn_packets", "rst_pack
            "bulks", "window_initial", "zero_windows", "retransmissions", "out_of_order")  # fmt: skip
 _FLOAT64S = ("iat_total_us", "iat_mean_us", "iat_std_us", "iat_max_us", "iat_min_us")
 _FLOAT32S = ("length_mean", "length_std", "payload_mean", "payload_std", "rate_packets_s", "rate_bytes_s",
-             "bulk_bytes_mean", "bulk_packets_mean", "bulk_rate_bytes_s", "subflow_packets_mean", "subflow_bytes_mean")  # fmt: skip
+             "bulk_bytes_mean", "bulk_packets_mean", "bulk_rate_bytes_s", "subflow_packets_mean",
+             "subflow_bytes_mean")  # fmt: skip
 
 SIDE_ROW = np.dtype(
     [
@@ -75,7 +77,6 @@ ROW = np.dtype(
 # Codes in the order of netsift.flows.schema.CONNECTION_STATES, which a test holds together.
 OTH, S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR = range(13)
 
-UDP = 17
 
 TEMPLATE_DETAIL = 0
 SCRATCH_DETAIL = 1
@@ -347,9 +348,7 @@ def count_first_packets(ended, flows, details, most):
 
 
 @kernel
-def gather_first_packets(
-    ended, flows, details, first_lengths, first_gaps_us, offsets, lengths, gaps_us
-):
+def gather_first_packets(ended, flows, details, first_lengths, first_gaps_us, offsets, lengths, gaps_us):
     """Write the first packets' lengths and gaps behind one another; ``offsets`` gets one entry more than flows."""
     written = 0
     offsets[0] = 0

@@ -91,6 +91,39 @@ def _plausible_record(buffer, position, scanner):
     return captured
 
 
+@hostile_kernel
+def _despite_its_fraction(buffer, position, end, final, scanner):
+    """Return the captured length of a record whose fraction is a second or more, as some programs write it.
+
+    It is believed when its lengths are plausible and what follows is a record, or one of the same kind that is near it
+    in time: −1 where that is not so, −2 where more bytes are needed to tell.
+    """
+    header, big_endian = scanner.record_header, scanner.big_endian
+    captured = integer_32(buffer, position + 8, big_endian)
+    if not 0 < captured <= LARGEST_PACKET or not _length_agrees(buffer, position, scanner):
+        return np.int64(-1)
+    if integer_32(buffer, position + 12, big_endian) > 16 * LARGEST_PACKET:
+        return np.int64(-1)
+    following = position + header + captured
+    if following + header > end:
+        if not final:
+            return np.int64(-2)
+        return captured if following == end else np.int64(-1)
+    if _plausible_record(buffer, following, scanner) > 0:
+        return captured
+    if integer_32(buffer, following + 8, big_endian) > LARGEST_PACKET or not _length_agrees(buffer, following, scanner):
+        return np.int64(-1)
+    apart = integer_32(buffer, following, big_endian) - integer_32(buffer, position, big_endian)
+    return captured if abs(apart) <= PLAUSIBLE_JUMP_SECONDS else np.int64(-1)
+
+
+@inline_hostile_kernel
+def _record_here(buffer, position, end, final, scanner):
+    """Return the captured length of the record at ``position``, −1 if none is there, −2 if more bytes are needed."""
+    captured = _plausible_record(buffer, position, scanner)
+    return captured if captured >= 0 else _despite_its_fraction(buffer, position, end, final, scanner)
+
+
 @inline_hostile_kernel
 def _length_agrees(buffer, position, scanner):
     """Return whether a record header's packet was at least as long on the wire as what was captured of it.
@@ -173,7 +206,9 @@ def scan_pcap(buffer, end, final, records, scanner_array):
         position = scanner.position
         if position + header > end:
             return _end_of_pcap(final, end, scanner, count)
-        captured = _plausible_record(buffer, position, scanner)
+        captured = _record_here(buffer, position, end, final, scanner)
+        if captured == -2:
+            return NEED_INPUT, count
         if captured < 0:
             scanner.damaged_records += 1
             scanner.seeking = 1
@@ -183,11 +218,12 @@ def scan_pcap(buffer, end, final, records, scanner_array):
             return _truncated_pcap(buffer, position, end, scanner, count)
         if following + header > end and not final:
             return NEED_INPUT, count
-        if following + header <= end and _plausible_record(buffer, following, scanner) < 0:
+        next_captured = _record_here(buffer, following, end, final, scanner) if following + header <= end else 0
+        if next_captured == -2:
+            return NEED_INPUT, count
+        if next_captured == -1:
             second = integer_32(buffer, position, scanner.big_endian)
-            place, verdict = _next_record(
-                buffer, position + header, following, following, second, end, final, scanner
-            )
+            place, verdict = _next_record(buffer, position + header, following, following, second, end, final, scanner)
             if verdict == -1:
                 return NEED_INPUT, count
             if verdict == 1:
@@ -238,7 +274,7 @@ def _emit_pcap(buffer, position, header, captured, record, scanner):
 
 @inline_hostile_kernel
 def _plausible_block(buffer, position, end, scanner):
-    """Return the length of the block at ``position`` if its leading length makes sense and fits, 0 if the block runs past ``end``, −1 if not."""
+    """Return the length of the block at ``position``: 0 if it runs past ``end``, −1 if it makes no sense."""
     kind = integer_32(buffer, position, scanner.big_endian)
     big_endian = scanner.big_endian
     if kind == BLOCK_SECTION:

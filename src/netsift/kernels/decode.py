@@ -1,4 +1,4 @@
-"""From the bytes of one packet record to one PACKET: link layer, network layer, transport layer, tunnels.
+"""From the bytes of one packet record to one PACKET: network layer, transport layer, hash.
 
 One function per layer. Each is given a buffer and the end of what may be read, checks lengths once, and returns where
 the next layer starts, or the negative code of a skip reason (``netsift.kernels.layout.SKIP_REASONS``).
@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsift.kernels.bytes import big_endian_16, big_endian_32, big_endian_64, little_endian_64
-from netsift.kernels.fragments import recall_fragment, remember_fragment
-from netsift.kernels.jit import hostile_kernel, inline_hostile_kernel
+from netsift.kernels.bytes import (
+    big_endian_16,
+    big_endian_32,
+    big_endian_64,
+    little_endian_64,
+)
+from netsift.kernels.fragments import (
+    recall_fragment,
+    remember_fragment,
+)
+from netsift.kernels.jit import (
+    hostile_kernel,
+    inline_hostile_kernel,
+)
 from netsift.kernels.layout import (
-    ARP,
     BAD_IP_HEADER,
     BAD_IP_VERSION,
     DECODED,
@@ -23,234 +33,45 @@ from netsift.kernels.layout import (
     ICMP_KNOWN,
     LATER_FRAGMENT,
     NO_VLAN,
-    NOT_IP,
     TCP_KNOWN,
     TOO_MANY_HEADERS,
     TRUNCATED_IP,
-    TRUNCATED_LINK,
     TRUNCATED_TRANSPORT,
-    TUNNEL_6IN4,
     TUNNEL_GENEVE,
-    TUNNEL_GRE,
-    TUNNEL_GTPU,
-    TUNNEL_IPIP,
     TUNNEL_NONE,
     TUNNEL_VXLAN,
-    UNSUPPORTED_LINK_TYPE,
-    WIRELESS_LINK_TYPE,
 )
-from netsift.kernels.siphash import siphash_words
+from netsift.kernels.link import (
+    ETHERTYPE_IPV4,
+    MAX_LAYERS,
+    encapsulation,
+    link_layer,
+)
+from netsift.kernels.protocols import (
+    AUTHENTICATION_HEADER,
+    DCCP,
+    HIP,
+    HOP_BY_HOP,
+    ICMP,
+    ICMPV6,
+    IPV6_DESTINATION,
+    IPV6_FRAGMENT,
+    IPV6_ROUTING,
+    MOBILITY,
+    SCTP,
+    SHIM6,
+    TCP,
+    UDP,
+    UDP_LITE,
+)
+from netsift.kernels.siphash import (
+    siphash_words,
+)
+from netsift.kernels.tunnels import (
+    find_tunnel,
+)
 
-# Link types (https://www.tcpdump.org/linktypes.html).
-LINK_NULL = 0
-LINK_ETHERNET = 1
-LINK_PPP = 9
-LINK_RAW_BSD = 12
-LINK_RAW_OPENBSD = 14
-LINK_PPP_HDLC = 50
-LINK_PPPOE = 51
-LINK_RAW = 101
-LINK_CISCO_HDLC = 104
-LINK_WIRELESS = 105
-LINK_LOOP = 108
-LINK_LINUX_COOKED = 113
-LINK_WIRELESS_PRISM = 119
-LINK_WIRELESS_RADIOTAP = 127
-LINK_WIRELESS_AVS = 163
-LINK_IPV4 = 228
-LINK_IPV6 = 229
-LINK_LINUX_COOKED_2 = 276
-
-# EtherTypes (IANA IEEE 802 numbers), and two of our own for "look at the version nibble" and "a PPP protocol follows".
-ETHERTYPE_IPV4 = 0x0800
-ETHERTYPE_ARP = 0x0806
-ETHERTYPE_BRIDGING = 0x6558
-ETHERTYPE_RARP = 0x8035
-ETHERTYPE_VLAN = 0x8100
-ETHERTYPE_QINQ = 0x88A8
-ETHERTYPE_QINQ_OLD = 0x9100
-ETHERTYPE_IPV6 = 0x86DD
-ETHERTYPE_MPLS = 0x8847
-ETHERTYPE_MPLS_MULTICAST = 0x8848
-ETHERTYPE_PPPOE_SESSION = 0x8864
-LARGEST_LENGTH_FIELD = 1500
-VERSION_NIBBLE = 0x10000
-PPP_PROTOCOL = 0x10001
-ETHERNET_FRAME = 0x10002
-
-# IP protocol numbers (IANA).
-HOP_BY_HOP = 0
-ICMP = 1
-IPIP = 4
-TCP = 6
-DCCP = 33
-UDP = 17
-IPV6_IN_IP = 41
-IPV6_ROUTING = 43
-IPV6_FRAGMENT = 44
-GRE = 47
-AUTHENTICATION_HEADER = 51
-ICMPV6 = 58
-IPV6_DESTINATION = 60
-SCTP = 132
-MOBILITY = 135
-UDP_LITE = 136
-HIP = 139
-SHIM6 = 140
-
-PORT_VXLAN = 4789
-PORT_GENEVE = 6081
-PORT_GTPU = 2152
-
-MAX_LAYERS = 8
 MAX_IPV6_EXTENSIONS = 16
-
-
-@inline_hostile_kernel
-def _link_layer(buffer, start, end, link_type):
-    """Return (offset of the next layer or −reason, its EtherType) for a frame at ``start``."""
-    room = end - start
-    if link_type == LINK_ETHERNET:
-        return _need(start, room, 14), (big_endian_16(buffer, start + 12) if room >= 14 else 0)
-    if link_type in (LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD):
-        return start, VERSION_NIBBLE
-    if link_type == LINK_LINUX_COOKED:
-        return _need(start, room, 16), (big_endian_16(buffer, start + 14) if room >= 16 else 0)
-    if link_type == LINK_LINUX_COOKED_2:
-        return _need(start, room, 20), (big_endian_16(buffer, start) if room >= 20 else 0)
-    if link_type in (LINK_NULL, LINK_LOOP):
-        return _need(start, room, 4), (_loopback_ethertype(buffer, start) if room >= 4 else 0)
-    if link_type in (LINK_PPP, LINK_PPP_HDLC):
-        prefix = 2 if room >= 2 and buffer[start] == 0xFF and buffer[start + 1] == 0x03 else 0
-        return start + prefix, PPP_PROTOCOL
-    if link_type == LINK_PPPOE:
-        return start, ETHERTYPE_PPPOE_SESSION
-    if link_type == LINK_CISCO_HDLC:
-        return _need(start, room, 4), (big_endian_16(buffer, start + 2) if room >= 4 else 0)
-    if link_type == LINK_IPV4:
-        return start, ETHERTYPE_IPV4
-    if link_type == LINK_IPV6:
-        return start, ETHERTYPE_IPV6
-    if link_type in (LINK_WIRELESS, LINK_WIRELESS_PRISM, LINK_WIRELESS_RADIOTAP, LINK_WIRELESS_AVS):
-        return -WIRELESS_LINK_TYPE, 0
-    return -UNSUPPORTED_LINK_TYPE, 0
-
-
-@inline_hostile_kernel
-def _need(start, room, length):
-    return start + length if room >= length else -TRUNCATED_LINK
-
-
-@inline_hostile_kernel
-def _loopback_ethertype(buffer, start):
-    # The address family is in the byte order of the machine that captured; the known ones are below 256.
-    family = max(buffer[start], buffer[start + 3]) if buffer[start + 1] == 0 and buffer[start + 2] == 0 else 0
-    if buffer[start] != 0 and buffer[start + 3] != 0:
-        return 0
-    if family == 2:
-        return ETHERTYPE_IPV4
-    if family in (10, 24, 28, 30):
-        return ETHERTYPE_IPV6
-    return 0
-
-
-@hostile_kernel
-def encapsulation(buffer, offset, end, ethertype, packet):
-    """Peel VLAN tags, MPLS labels, PPPoE, PPP and LLC; return (offset of the IP header or −reason, IP version).
-
-    Sets ``packet.vlan_id`` to the outermost tag if none was set before.
-    """
-    layers = 0
-    while True:
-        if ethertype == ETHERTYPE_IPV4:
-            return offset, 4
-        if ethertype == ETHERTYPE_IPV6:
-            return offset, 6
-        if ethertype in (ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD):
-            layers += 1
-            if layers > MAX_LAYERS:
-                return -TOO_MANY_HEADERS, 0
-            if end - offset < 4:
-                return -TRUNCATED_LINK, 0
-            if packet.vlan_id == NO_VLAN:
-                packet.vlan_id = big_endian_16(buffer, offset) & 0x0FFF
-            ethertype = big_endian_16(buffer, offset + 2)
-            offset += 4
-        elif ethertype in (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST):
-            layers += 1
-            if layers > MAX_LAYERS:
-                return -TOO_MANY_HEADERS, 0
-            if end - offset < 5:
-                return -TRUNCATED_LINK, 0
-            bottom = buffer[offset + 2] & 1
-            offset += 4
-            if bottom:
-                offset, ethertype = _behind_mpls(buffer, offset, end)
-        elif ethertype == ETHERTYPE_PPPOE_SESSION:
-            if end - offset < 6:
-                return -TRUNCATED_LINK, 0
-            offset += 6
-            ethertype = PPP_PROTOCOL
-        elif ethertype == PPP_PROTOCOL:
-            offset, ethertype = _ppp(buffer, offset, end)
-        elif ethertype == VERSION_NIBBLE:
-            if end - offset < 1:
-                return -TRUNCATED_IP, 0
-            version = buffer[offset] >> 4
-            return (offset, np.int64(version)) if version in (4, 6) else (-BAD_IP_VERSION, 0)
-        elif ethertype == ETHERNET_FRAME:
-            if end - offset < 14:
-                return -TRUNCATED_LINK, 0
-            ethertype = big_endian_16(buffer, offset + 12)
-            offset += 14
-        elif ethertype in (ETHERTYPE_ARP, ETHERTYPE_RARP):
-            return -ARP, 0
-        elif 0 < ethertype <= LARGEST_LENGTH_FIELD:
-            offset, ethertype = _logical_link(buffer, offset, end)
-        else:
-            return -NOT_IP, 0
-        if offset < 0:
-            return offset, 0
-
-
-@inline_hostile_kernel
-def _behind_mpls(buffer, offset, end):
-    nibble = buffer[offset] >> 4
-    if nibble == 4:
-        return offset, ETHERTYPE_IPV4
-    if nibble == 6:
-        return offset, ETHERTYPE_IPV6
-    if nibble == 0:
-        # RFC 4385: a control word starts with a zero nibble; an Ethernet frame follows.
-        return (offset + 4, ETHERNET_FRAME) if end - offset >= 4 else (-TRUNCATED_LINK, 0)
-    return -NOT_IP, 0
-
-
-@inline_hostile_kernel
-def _ppp(buffer, offset, end):
-    # RFC 1661: a protocol field of one byte is odd, one of two bytes starts even.
-    if end - offset < 1 or (end - offset < 2 and buffer[offset] & 1 == 0):
-        return -TRUNCATED_LINK, 0
-    short = buffer[offset] & 1
-    protocol = np.int64(buffer[offset]) if short else big_endian_16(buffer, offset)
-    offset += 1 if short else 2
-    if protocol == 0x0021:
-        return offset, ETHERTYPE_IPV4
-    if protocol == 0x0057:
-        return offset, ETHERTYPE_IPV6
-    return -NOT_IP, 0
-
-
-@inline_hostile_kernel
-def _logical_link(buffer, offset, end):
-    if end - offset < 3:
-        return -TRUNCATED_LINK, 0
-    if buffer[offset] != 0xAA or buffer[offset + 1] != 0xAA or buffer[offset + 2] != 0x03:
-        return -NOT_IP, 0
-    if end - offset < 8:
-        return -TRUNCATED_LINK, 0
-    ethertype = big_endian_16(buffer, offset + 6)
-    return (offset + 8, ethertype) if ethertype > LARGEST_LENGTH_FIELD else (-NOT_IP, 0)
 
 
 @inline_hostile_kernel
@@ -383,9 +204,7 @@ def _is_extension_header(protocol):
 
 
 @hostile_kernel
-def _fragment(
-    buffer, transport, data_end, payload, later, identification, announced, packet, fragments, key
-):
+def _fragment(buffer, transport, data_end, payload, later, identification, announced, packet, fragments, key):
     packet.marks |= FRAGMENT
     if not later:
         result = _transport_layer(buffer, transport, data_end, payload, packet)
@@ -466,77 +285,6 @@ def _payload_prefix(buffer, offset, end, packet):
 
 
 @inline_hostile_kernel
-def _find_tunnel(buffer, transport, end, packet):
-    """Return (kind, identifier, offset of the inner packet, its EtherType) of the tunnel that a packet carries."""
-    nothing = (TUNNEL_NONE, np.int64(0), np.int64(0), 0)
-    if packet.marks & FRAGMENT:
-        return nothing
-    protocol = packet.protocol
-    if protocol == IPIP:
-        return TUNNEL_IPIP, np.int64(0), transport, ETHERTYPE_IPV4
-    if protocol == IPV6_IN_IP:
-        return TUNNEL_6IN4, np.int64(0), transport, ETHERTYPE_IPV6
-    if protocol == GRE:
-        return _gre(buffer, transport, end)
-    if protocol == UDP:
-        inner = transport + 8
-        if packet.destination_port == PORT_VXLAN and end - inner >= 8 and buffer[inner] & 0x08:
-            return TUNNEL_VXLAN, big_endian_32(buffer, inner + 4) >> 8, inner + 8, ETHERNET_FRAME
-        if packet.destination_port == PORT_GENEVE and end - inner >= 8 and buffer[inner] >> 6 == 0:
-            return _geneve(buffer, inner, end)
-        if (packet.destination_port == PORT_GTPU or packet.source_port == PORT_GTPU) and end - inner >= 8:
-            return _gtpu(buffer, inner, end)
-    return nothing
-
-
-@hostile_kernel
-def _gre(buffer, offset, end):
-    # RFC 2784 and RFC 2890: version 0; checksum, key and sequence each add four bytes.
-    if end - offset < 4:
-        return TUNNEL_GRE, np.int64(0), np.int64(0), 0
-    flags = big_endian_16(buffer, offset)
-    if flags & 0x4007:
-        return TUNNEL_GRE, np.int64(0), np.int64(0), 0
-    inner = offset + 4 + 4 * (((flags >> 15) & 1) + ((flags >> 13) & 1) + ((flags >> 12) & 1))
-    return TUNNEL_GRE, np.int64(0), inner, _inner_ethertype(big_endian_16(buffer, offset + 2))
-
-
-@hostile_kernel
-def _geneve(buffer, offset, end):
-    inner = offset + 8 + np.int64(buffer[offset] & 0x3F) * 4
-    if inner > end:
-        return TUNNEL_NONE, np.int64(0), np.int64(0), 0
-    identifier = big_endian_32(buffer, offset + 4) >> 8
-    return TUNNEL_GENEVE, identifier, inner, _inner_ethertype(big_endian_16(buffer, offset + 2))
-
-
-@inline_hostile_kernel
-def _inner_ethertype(ethertype):
-    if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
-        return ethertype
-    return ETHERNET_FRAME if ethertype == ETHERTYPE_BRIDGING else 0
-
-
-@hostile_kernel
-def _gtpu(buffer, offset, end):
-    # 3GPP TS 29.281 section 5: version 1, protocol type 1, message 255 is a user's packet.
-    nothing = (TUNNEL_NONE, np.int64(0), np.int64(0), 0)
-    if buffer[offset] & 0xF0 != 0x30 or buffer[offset + 1] != 0xFF:
-        return nothing
-    inner = offset + (12 if buffer[offset] & 0x07 else 8)
-    if inner > end:
-        return nothing
-    following = buffer[inner - 1] if buffer[offset] & 0x04 else np.uint8(0)
-    while following != 0:
-        size = np.int64(buffer[inner]) * 4 if inner < end else np.int64(0)
-        if size == 0 or inner + size > end:
-            return nothing
-        inner += size
-        following = buffer[inner - 1]
-    return TUNNEL_GTPU, np.int64(0), inner, VERSION_NIBBLE
-
-
-@inline_hostile_kernel
 def _clear_packet(packet):
     """Set every field that decoding may leave untouched."""
     packet.sequence = 0
@@ -567,7 +315,7 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
     wire_end = start + np.int64(record.wire_length)
     _clear_packet(packet)
     packet.time_ns = record.time_ns
-    offset, ethertype = _link_layer(buffer, start, end, np.int64(record.link_type))
+    offset, ethertype = link_layer(buffer, start, end, np.int64(record.link_type))
     if offset < 0:
         return -offset
     version = 4
@@ -579,7 +327,7 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
     if transport < 0:
         return -transport
     wire_end = min(wire_end, offset + np.int64(packet.length))
-    kind, identifier, offset, ethertype = _find_tunnel(buffer, transport, data_end, packet)
+    kind, identifier, offset, ethertype = find_tunnel(buffer, transport, data_end, packet)
     packet.tunnel = kind
     if inner:
         _enter_tunnels(buffer, data_end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key)
@@ -587,9 +335,7 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
 
 
 @hostile_kernel
-def _enter_tunnels(
-    buffer, end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key
-):
+def _enter_tunnels(buffer, end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key):
     for _ in range(MAX_LAYERS):
         if kind == TUNNEL_NONE or ethertype == 0 or offset > end:
             return
@@ -608,7 +354,7 @@ def _enter_tunnels(
         packet.tunnel_id = identifier
         if kind in (TUNNEL_VXLAN, TUNNEL_GENEVE):
             packet.marks |= HAS_TUNNEL_ID
-        kind, identifier, offset, ethertype = _find_tunnel(buffer, transport, end, packet)
+        kind, identifier, offset, ethertype = find_tunnel(buffer, transport, end, packet)
 
 
 @inline_hostile_kernel

@@ -12,8 +12,8 @@ from netsift.kernels.jit import inline_kernel, kernel
 from netsift.kernels.layout import (
     BACKWARD_SEEN,
     CLOSED,
-    DETAIL,
     CLOSED_BY_RST,
+    DETAIL,
     DONE,
     END_ACTIVE,
     END_FIN,
@@ -35,7 +35,8 @@ from netsift.kernels.layout import (
     WHEEL_SLOTS,
 )
 from netsift.kernels.prefetch import prefetch
-from netsift.kernels.statistics import FIN, RST, SYN, TCP, add_to_flow, start_detail
+from netsift.kernels.protocols import TCP
+from netsift.kernels.statistics import FIN, RST, SYN, add_to_flow, start_detail
 from netsift.kernels.table import ABSENT, BACKWARD, find_flow, insert_flow, remove_flow
 from netsift.kernels.wheel import (
     NOTHING,
@@ -217,9 +218,7 @@ def _ends_before(flow, packet, settings, state):
 
 
 @inline_kernel
-def _join(
-    slot, packet, backward, settings, state, flows, details, first_lengths, first_gaps_us, wheel, free_details
-):
+def _join(slot, packet, backward, settings, state, flows, details, first_lengths, first_gaps_us, wheel, free_details):
     flow = flows[slot]
     if flow.detail == NOTHING:
         place = _take_detail(state, free_details)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from netsift.kernels.jit import inline_kernel, kernel
+from netsift.kernels.protocols import UDP
 
 # Codes in the order of netsift.flows.schema.PAYLOAD_KINDS, which a test holds together.
 TLS, HTTP, SSH, SMB, RDP, BANNER, SIP, BITTORRENT, STUN, QUIC, DNS, NTP, TEXT, ZEROS, BINARY = range(15)
-
-UDP = 17
 
 
 HTTP_WORDS = tuple(

@@ -22,7 +22,9 @@ def _prefetch(typing_context: Any, array: Any, index: Any, line: Any) -> Any:
         start = builder.bitcast(structure.data, byte_pointer)
         place = builder.gep(start, [builder.add(builder.mul(arguments[1], stride), distance)])
         kinds = [byte_pointer, ir.IntType(32), ir.IntType(32), ir.IntType(32)]
-        function = builder.module.declare_intrinsic("llvm.prefetch", [byte_pointer], ir.FunctionType(ir.VoidType(), kinds))
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [byte_pointer], ir.FunctionType(ir.VoidType(), kinds)
+        )
         write, locality, data = (ir.Constant(ir.IntType(32), number) for number in (1, 3, 1))
         builder.call(function, [place, write, locality, data])
         return context.get_dummy_value()

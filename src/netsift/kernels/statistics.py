@@ -12,11 +12,11 @@ from netsift.kernels.layout import (
     TCP_KNOWN,
 )
 from netsift.kernels.payload import payload_kind
+from netsift.kernels.protocols import TCP
 
 FIN = 1
 SYN = 2
 RST = 4
-TCP = 6
 
 
 @kernel
