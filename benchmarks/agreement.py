@@ -1,6 +1,6 @@
 """Compares every flow of real captures with NFStream's and says why those that differ do.
 
-``python benchmarks/agreement.py`` prints the tables of ``docs/agreement.md``; ``--markdown PAGE`` writes them there.
+``python -m benchmarks.agreement`` prints the tables of ``docs/agreement.md``; ``--markdown PAGE`` writes them there.
 
 Each capture is metered twice by both tools, with equal timeouts and TCP flows ended by time alone: once as it is, and
 once *levelled*: its times cut to milliseconds and kept from running backwards, which is what NFStream does to
@@ -23,19 +23,16 @@ from math import isclose, sqrt
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from netsift import read_flows  # noqa: E402
-from netsift.flows.schema import COLUMNS  # noqa: E402
-from netsift.flows.settings import MeterSettings  # noqa: E402
-from netsift.sources.captures import CaptureSettings  # noqa: E402
-from benchmarks import report  # noqa: E402
-from benchmarks.causes import EXPLANATIONS, UNEXPLAINED, Difference, Evidence, Key, Row  # noqa: E402
-from benchmarks.conversations import Totals, has_tshark, netsift_totals, tshark_totals  # noqa: E402
-from tests.conftest import captures_below, shared_data_folder  # noqa: E402
-from tests.naive.containers import Record, read_records  # noqa: E402
-from tests.naive.link import ETHERNET  # noqa: E402
+from benchmarks import report
+from benchmarks.causes import EXPLANATIONS, UNEXPLAINED, Difference, Evidence, Key, Row
+from benchmarks.conversations import Totals, has_tshark, netsift_totals, tshark_totals
+from netsift import read_flows
+from netsift.flows.schema import COLUMNS
+from netsift.flows.settings import MeterSettings
+from netsift.sources.captures import CaptureSettings
+from tests.conftest import captures_below, shared_data_folder
+from tests.naive.containers import Record, read_records
+from tests.naive.link import ETHERNET
 
 IDLE_TIMEOUT_S: Final = 120
 ACTIVE_TIMEOUT_S: Final = 1800
@@ -54,7 +51,7 @@ _RELATIVE: Final = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A column and where NFStream has the same: field name, accounting mode and how many of its units one of theirs is."""
+    """A column and where NFStream has it: field, accounting mode, and how many of our units one of its units is."""
 
     column: str
     field: str
@@ -211,7 +208,7 @@ def _allowed(column: str, row: Row, exact: bool) -> float:
 
 
 def compare_capture(path: Path) -> Comparison:
-    """Compare one capture, plain or gzip compressed, as it is and levelled; raises ValueError for what is no capture."""
+    """Compare one capture, plain or gzip compressed, as it is and levelled; raises ValueError for other files."""
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     records = read_records(data)[0]
     with tempfile.TemporaryDirectory() as folder:
@@ -278,14 +275,16 @@ def _nfstream_tables(paths: Mapping[str, Sequence[Path]]) -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, total in sums.items():
-        lines.append(
-            f"| {name} | {total.captures:,} | {total.packets:,} | {total.flows:,} | {total.equal:,} | {total.causes.total():,} |"
-        )
+        counts = (total.captures, total.packets, total.flows, total.equal, total.causes.total())
+        lines.append(f"| {name} | {_cells(counts)} |")
     lines += ["", f"| cause | {' | '.join(FOLDERS)} | why |", "|---" + "|--:" * len(FOLDERS) + "|---|"]
     for cause, why in EXPLANATIONS.items():
-        counts = [total.causes[cause] for total in sums.values()]
-        lines.append(f"| {cause} | {' | '.join(f'{count:,}' for count in counts)} | {why} |")
+        lines.append(f"| {cause} | {_cells([total.causes[cause] for total in sums.values()])} | {why} |")
     return "\n".join(lines)
+
+
+def _cells(counts: Sequence[int]) -> str:
+    return " | ".join(f"{count:,}" for count in counts)
 
 
 def _tshark_table(paths: Mapping[str, Sequence[Path]]) -> str:

@@ -32,24 +32,23 @@ VERSIONS: Final = "IPv4 and IPv6 confused"
 UNEXPLAINED: Final = "unexplained"
 
 EXPLANATIONS: Final = {
-    TIMES_BACKWARDS: "The capture is not in time order. NFStream replaces a time that lies before the latest one so far by that"
-    " latest time; netsift keeps each packet's own time and counts no negative gaps.",
-    MILLISECONDS: "NFStream cuts times to whole milliseconds, netsift keeps nanoseconds. Differences below 1 ms are not counted;"
-    " in these flows a packet falls on the other side of a timeout.",
+    TIMES_BACKWARDS: "The capture is not in time order. NFStream replaces a time that lies before the latest one so far"
+    " by that latest time; netsift keeps each packet's own time and counts no negative gaps.",
+    MILLISECONDS: "NFStream cuts times to whole milliseconds, netsift keeps nanoseconds. Differences below 1 ms are not"
+    " counted; in these flows a packet falls on the other side of a timeout.",
     LATER_FRAGMENTS: "NFStream drops the later fragments of a datagram; netsift counts them to the datagram's flow.",
-    CUT_IPV6: "NFStream drops an IPv6 packet whose end was not captured, though it keeps such IPv4 packets; netsift counts both"
-    " with their length on the wire.",
-    LYING_LENGTHS: "The IP header's length is 0 or larger than the frame. NFStream believes the header, netsift the wire.",
+    CUT_IPV6: "NFStream drops an IPv6 packet whose end was not captured, though it keeps such IPv4 packets; netsift"
+    " counts both with their length on the wire.",
+    LYING_LENGTHS: "The IP header's length is 0 or larger than the frame. NFStream believes it, netsift the wire.",
     MISSING_PORTS: "The ports were not captured. NFStream meters the packet with ports 0, netsift skips and counts it.",
     SCTP_PORTS: "NFStream reads no ports of SCTP.",
     AUTHENTICATION: "NFStream meters the authentication header as the protocol, netsift what stands behind it.",
-    TUNNELS: "NFStream looks into IP in IP, IPv6 in IPv4 and the like also when told not to; netsift meters the outer packet"
-    " unless `--tunnels inner` is given.",
-    LINK_LAYERS: "A link layer only one of them reads: NFStream has no PPPoE and no Linux cooked v2; it reads Cisco HDLC, which"
-    " netsift refuses by name.",
-    TCP_HEADER: "The TCP data offset is below 5 or runs past the packet. NFStream takes it as it is, netsift takes 20.",
-    OTHER_PAYLOAD: "NFStream knows no payload but that of TCP, UDP and ICMP; for netsift all behind the IP headers is payload where"
-    " the protocol has no header it knows (mostly IGMP).",
+    TUNNELS: "NFStream looks into IP in IP, IPv6 in IPv4 and the like also when told not to; netsift meters the outer"
+    " packet unless `--tunnels inner` is given.",
+    LINK_LAYERS: "A link layer that only one of them reads.",
+    TCP_HEADER: "The TCP data offset is below 5 or runs past the packet. NFStream believes it, netsift takes 20 bytes.",
+    OTHER_PAYLOAD: "NFStream knows no payload but that of TCP, UDP and ICMP; for netsift all behind the IP headers is"
+    " payload where it knows no header of the protocol (mostly IGMP).",
     PART_DIRECTION: "After an active timeout NFStream takes the next packet's direction for forward; netsift keeps the"
     " conversation's.",
     VERSIONS: "An IPv4 and an IPv6 conversation whose addresses begin with the same bytes are one flow for NFStream.",
@@ -66,7 +65,10 @@ _PPPOE: Final = b"\x88\x64"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Flows of one key that are not equal: how many, in which columns (``flows`` where their number differs), and ours."""
+    """Flows of one key that are not equal: how many, in which columns, and netsift's rows.
+
+    The one column is ``flows`` where the two tools have different numbers of them.
+    """
 
     key: Key
     flows: int
@@ -99,7 +101,7 @@ class Evidence:
             return
         if claimed == 0 or claimed > on_wire:
             self._lying.add(ends)
-        elif start.version != 4 and claimed > len(record.data) - start.offset:  # noqa: PLR2004
+        elif start.version != 4 and claimed > len(record.data) - start.offset:
             self._cut_ipv6.add(ends)
 
     def cause(self, level: Difference | None, as_it_is: Difference) -> str:
@@ -124,7 +126,7 @@ class Evidence:
             (only_payload and protocol == _TCP, TCP_HEADER),
             (only_payload and protocol not in _PROTOCOLS_WITH_NFSTREAM_PAYLOAD, OTHER_PAYLOAD),
             ("direction" in difference.columns and all(row["part"] > 0 for row in difference.rows), PART_DIRECTION),
-            (not difference.rows and protocol in _PROTOCOLS_WITH_PORTS and difference.key[1::2] == (0, protocol), MISSING_PORTS),
+            (protocol in _PROTOCOLS_WITH_PORTS and difference.key[1] == difference.key[3] == 0, MISSING_PORTS),
             (self._has_twin(difference.key), VERSIONS),
             (self._other_link, LINK_LAYERS),
         )  # fmt: skip
@@ -140,9 +142,9 @@ def _first_bytes(key: Key) -> tuple[bytes, int, bytes, int, int]:
 
 
 def _header(start: IpStart) -> tuple[frozenset[str] | None, int]:
-    """Return the two addresses and the length the IP header claims, with itself; no addresses where it was not captured."""
+    """Return the addresses and the packet length of an IP header; no addresses where it was not captured."""
     data = start.view.data[start.offset :]
-    if start.version == 4:  # noqa: PLR2004
+    if start.version == 4:
         if len(data) < _IPV4_HEADER:
             return None, 0
         return _ends(data[12:16], data[16:20]), int.from_bytes(data[2:4], "big")

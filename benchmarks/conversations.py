@@ -1,8 +1,8 @@
 """Totals per conversation, from netsift's flows and from tshark, in the same form.
 
-``tshark -z conv,tcp`` counts frames exactly but prints bytes rounded and with link headers, and it counts the header that an
-ICMP error quotes as a packet of its own. So frames per TCP and UDP conversation come from there, and IP bytes per pair of
-addresses from the fields of each packet's outermost IP header.
+``tshark -z conv,tcp`` counts frames exactly but prints bytes rounded and with link headers. So packets per TCP and UDP
+conversation come from there, and packets and IP bytes per pair of addresses from the fields of each packet's outermost
+IP header.
 """
 
 from __future__ import annotations

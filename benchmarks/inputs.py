@@ -46,8 +46,8 @@ class Capture:
 class Inputs:
     """The captures by purpose.
 
-    ``one_replica`` has the mix of ``large`` and is short enough for slow tools. ``without_floods`` leaves out the base
-    captures of floods and is None where the base is simulated. ``flood_half`` is the first half of ``flood``.
+    ``one_replica`` has the mix of ``large`` and is short enough for slow tools. ``without_floods`` and its replica
+    leave out the base captures of floods and are None where the base is simulated.
     """
 
     origin: str
@@ -55,6 +55,7 @@ class Inputs:
     small: Capture
     one_replica: Capture
     without_floods: Capture | None
+    one_replica_without_floods: Capture | None
     many_files: Capture
     flood: Capture
     flood_half: Capture
@@ -118,18 +119,19 @@ def _build(folder: Path, sizes: Sizes, real: Sequence[Path], netsift: str) -> In
     traffic.split_evenly(large.path, many_files.path, large.packets, MANY_FILES)
     return Inputs(
         origin=f"{len(real)} captures of real traffic" if real else "simulated traffic (netsift simulate --seed 7)",
-        large=large, small=small, one_replica=one_replica, without_floods=_without_floods(folder, sizes, real),
+        large=large, small=small, one_replica=one_replica,
+        without_floods=_without_floods(folder, "without-floods.pcap", sizes.small, real),
+        one_replica_without_floods=_without_floods(folder, "one-replica-without-floods.pcap", 1, real),
         many_files=many_files, flood=flood, flood_half=first(flood, "flood-half.pcap", sizes.flood // 2),
         flood_cut=first(flood, "flood-cut.pcap", sizes.flood_cut), few=first(one_replica, "few.pcap", FEW_PACKETS),
     )  # fmt: skip
 
 
-def _without_floods(folder: Path, sizes: Sizes, real: Sequence[Path]) -> Capture | None:
+def _without_floods(folder: Path, name: str, packets: int, real: Sequence[Path]) -> Capture | None:
     if not real:
         return None
     base = traffic.base_traffic(path for path in real if FLOOD_CAPTURES not in path.parts)
-    path = folder / "without-floods.pcap"
-    return Capture(path, traffic.write_replicas(base, path, sizes.small))
+    return Capture(folder / name, traffic.write_replicas(base, folder / name, packets))
 
 
 def _simulated(path: Path, netsift: str) -> Path:
