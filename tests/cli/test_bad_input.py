@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,7 +204,8 @@ def test_a_full_disk_leaves_no_file(place: Path, suffix: str) -> None:
 
 
 @linux
-def test_a_full_device_behind_standard_output(place: Path) -> None:
+@pytest.mark.usefixtures("place")
+def test_a_full_device_behind_standard_output() -> None:
     with Path("/dev/full").open("wb") as full:
         code = "from netsift.cli.main import main; main()"
         command = [sys.executable, "-c", code, "flows", "good.pcap", "-q"]
@@ -254,15 +257,13 @@ def test_a_reader_that_goes_away_is_nothing_to_talk_about(place: Path) -> None:
 def test_reading_that_stops_in_the_middle_keeps_the_rows(
     run: Program, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from netsift.capture import streams
-
-    class FailingFile(streams.io.FileIO):
-        def readinto(self, target: object, /) -> int:
+    class FailingFile(io.FileIO):
+        def readinto(self, target: Any, /) -> int | None:
             if self.tell() >= 1000:
                 raise OSError(5, "Input/output error")
-            return super().readinto(memoryview(target)[: 1000 - self.tell()])  # type: ignore[arg-type]
+            return super().readinto(memoryview(target)[: 1000 - self.tell()])
 
-    monkeypatch.setattr(streams.io, "FileIO", FailingFile)
+    monkeypatch.setattr("netsift.capture.streams.io.FileIO", FailingFile)
     done = run("flows", "good.pcap", "-q", "-o", "flows.csv", "--threads", "1")
     assert done.status == 3
     assert "good.pcap: damaged: reading stopped: Input/output error" in done.errors

@@ -50,7 +50,9 @@ class Builder:
     def pcap_record(self, number: int, frame: bytes, padding: bytes = b"") -> None:
         """Append a pcap record; ``padding`` is what the modified format has behind the common header."""
         start = len(self.data)
-        self.data += struct.pack(self.order + "IIII", START_S + number // 4, number * 977 % 1_000_000, len(frame), len(frame))
+        self.data += struct.pack(
+            self.order + "IIII", START_S + number // 4, number * 977 % 1_000_000, len(frame), len(frame)
+        )
         self.data += padding + frame
         self.records.append((start, len(self.data)))
         self.length_fields += [start + 8, start + 12]

@@ -1,4 +1,4 @@
-"""decode_records, with link_layer, encapsulation and find_tunnel in it, against the slow decoder: every field and reason."""
+"""decode_records, with link_layer, encapsulation and find_tunnel in it, against the slow decoder."""
 
 from __future__ import annotations
 

@@ -367,6 +367,9 @@ def _network() -> Iterator[Column]:
         "netsift",
         Validity.BACKWARD,
     )
+
+
+def _payload() -> Iterator[Column]:
     yield Column(
         "payload_kind_fwd",
         Kind.CATEGORY,
@@ -393,7 +396,7 @@ def _network() -> Iterator[Column]:
 
 COLUMNS: Final[tuple[Column, ...]] = (
     *_identity(), *_volume(), *_lengths(), *_inter_arrival_times(), *_tcp_flags(), *_rates(), *_bulks_and_subflows(),
-    *_tcp_behaviour(), *_active_and_idle(), *_network(),
+    *_tcp_behaviour(), *_active_and_idle(), *_network(), *_payload(),
 )  # fmt: skip
 """Every column of the flow batch, in order."""
 
