@@ -17,7 +17,6 @@ Key = tuple[str, int, str, int, int]
 
 TIMES_BACKWARDS: Final = "times run backwards"
 MILLISECONDS: Final = "times cut to milliseconds"
-FILES: Final = "files libpcap gives up on"
 LATER_FRAGMENTS: Final = "later fragments"
 CUT_IPV6: Final = "cut IPv6 packets"
 LYING_LENGTHS: Final = "lying lengths"
@@ -37,14 +36,11 @@ EXPLANATIONS: Final = {
     " by that latest time; netsift keeps each packet's own time and counts no negative gaps.",
     MILLISECONDS: "NFStream cuts times to whole milliseconds, netsift keeps nanoseconds. Differences below 1 ms are not"
     " counted; in these flows a packet falls on the other side of a timeout.",
-    FILES: "A damaged file, or a pcapng file whose interfaces differ: libpcap, and so NFStream, stops or refuses; netsift"
-    " reads on. With the same records in a plain pcap file the flows are equal.",
     LATER_FRAGMENTS: "NFStream drops the later fragments of a datagram; netsift counts them to the datagram's flow.",
     CUT_IPV6: "NFStream drops an IPv6 packet whose end was not captured, though it keeps such IPv4 packets; netsift"
     " counts both with their length on the wire.",
     LYING_LENGTHS: "The IP header's length is 0 or larger than the frame. NFStream believes it, netsift the wire.",
-    MISSING_PORTS: "The ports were not captured. NFStream meters the packet, with ports 0 or with whatever stands in memory"
-    " behind it; netsift skips and counts it.",
+    MISSING_PORTS: "The ports were not captured. NFStream meters the packet with ports 0, netsift skips and counts it.",
     SCTP_PORTS: "NFStream reads no ports of SCTP.",
     AUTHENTICATION: "NFStream meters the authentication header as the protocol, netsift what stands behind it.",
     TUNNELS: "NFStream looks into IP in IP, IPv6 in IPv4 and the like also when told not to; netsift meters the outer"
@@ -59,9 +55,6 @@ EXPLANATIONS: Final = {
     UNEXPLAINED: "No rule applies.",
 }  # fmt: skip
 
-PASSING: Final = (TIMES_BACKWARDS, MILLISECONDS, FILES)
-"""Causes that are gone in the levelled capture."""
-
 _PROTOCOLS_WITH_NFSTREAM_PAYLOAD: Final = frozenset({1, 6, 17, 58})
 _PROTOCOLS_WITH_PORTS: Final = frozenset({6, 17})
 _TCP, _SCTP, _AUTHENTICATION = 6, 132, 51
@@ -72,7 +65,7 @@ _PPPOE: Final = b"\x88\x64"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Flows of one key that are not equal: how many, in which columns, netsift's rows, and how many NFStream has.
+    """Flows of one key that are not equal: how many, in which columns, and netsift's rows.
 
     The one column is ``flows`` where the two tools have different numbers of them.
     """
@@ -81,7 +74,6 @@ class Difference:
     flows: int
     columns: frozenset[str]
     rows: tuple[Row, ...]
-    theirs: int
 
 
 class Evidence:
@@ -116,26 +108,17 @@ class Evidence:
         """Return the cause of a difference; ``level`` is what is left of it in the levelled capture."""
         if level is not None:
             return self._lasting_cause(level)
-        return self._passing_cause(as_it_is)
-
-    def _passing_cause(self, difference: Difference) -> str:
-        rules = (
-            (not difference.rows and difference.key[4] in _PROTOCOLS_WITH_PORTS, MISSING_PORTS),
-            (difference.theirs == 0, FILES),
-            (self._backwards, TIMES_BACKWARDS),
-            ("flows" in difference.columns, MILLISECONDS),
-        )
-        return next((cause for holds, cause in rules if holds), UNEXPLAINED)
+        if self._backwards:
+            return TIMES_BACKWARDS
+        return MILLISECONDS if "flows" in as_it_is.columns else UNEXPLAINED
 
     def _lasting_cause(self, difference: Difference) -> str:
         protocol = difference.key[4]
-        no_ports = difference.key[1] == difference.key[3] == 0
         ends = frozenset({difference.key[0], difference.key[2]})
         only_payload = all(name.startswith("payload_") for name in difference.columns)
         rules = (
             (any(row["fragments"] for row in difference.rows), LATER_FRAGMENTS),
             (ends in self._cut_ipv6, CUT_IPV6),
-            (no_ports and protocol in _PROTOCOLS_WITH_PORTS and not difference.rows, MISSING_PORTS),
             (ends in self._lying, LYING_LENGTHS),
             (protocol == _SCTP, SCTP_PORTS),
             (any(key[4] == _AUTHENTICATION for key in self._keys), AUTHENTICATION),
@@ -143,6 +126,7 @@ class Evidence:
             (only_payload and protocol == _TCP, TCP_HEADER),
             (only_payload and protocol not in _PROTOCOLS_WITH_NFSTREAM_PAYLOAD, OTHER_PAYLOAD),
             ("direction" in difference.columns and all(row["part"] > 0 for row in difference.rows), PART_DIRECTION),
+            (protocol in _PROTOCOLS_WITH_PORTS and difference.key[1] == difference.key[3] == 0, MISSING_PORTS),
             (self._has_twin(difference.key), VERSIONS),
             (self._other_link, LINK_LAYERS),
         )  # fmt: skip
