@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import sys
@@ -46,6 +47,10 @@ class FlowWriter(Protocol):
         """Write what is held back and the end of the file."""
         ...
 
+    def abandon(self) -> None:
+        """Give up: write nothing more."""
+        ...
+
 
 def format_of(path: Path) -> str:
     """Return the format that a path's suffix stands for. Raises UsageError for any other suffix."""
@@ -72,9 +77,12 @@ def flow_output(path: Path | None, file_format: str, schema: pa.Schema) -> Itera
 @contextlib.contextmanager
 def _writing(file: IO[bytes], file_format: str, schema: pa.Schema) -> Iterator[FlowWriter]:
     writer = _LazyWriter(file, file_format, schema)
-    yield writer
-    writer.close()
-    file.flush()
+    try:
+        yield writer
+        writer.close()
+        file.flush()
+    finally:
+        writer.abandon()
 
 
 class _LazyWriter:
@@ -95,8 +103,12 @@ class _LazyWriter:
         self._writer.write(batch)
 
     def close(self) -> None:
-        writer = self._writer or _WRITERS[self._format](self._file, self._schema)
-        writer.close()
+        self._writer = self._writer or _WRITERS[self._format](self._file, self._schema)
+        self._writer.close()
+
+    def abandon(self) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
 
     def _alike(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         try:
@@ -126,6 +138,9 @@ class CsvWriter:
         """Write the header if no row did."""
         self._begin()
 
+    def abandon(self) -> None:
+        """Do nothing; nothing is held back."""
+
     def _begin(self) -> None:
         self._file.write(self._header)
         self._header = b""
@@ -148,6 +163,9 @@ class JsonLinesWriter:
     def close(self) -> None:
         """Do nothing; every line was whole."""
 
+    def abandon(self) -> None:
+        """Do nothing; nothing is held back."""
+
 
 class ArrowWriter:
     """Arrow IPC: the file format on disk, the stream format in a pipe."""
@@ -167,13 +185,17 @@ class ArrowWriter:
         """Write the footer."""
         self._writer.close()
 
+    def abandon(self) -> None:
+        """Do nothing; nothing is held back."""
+
 
 class ParquetWriter:
     """Parquet with zstd, in row groups of 65,536 flows however the batches were cut."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         """Open the file."""
-        self._writer = pa.parquet.ParquetWriter(file, schema, compression="zstd")
+        self._sink = _Sink(file)
+        self._writer = pa.parquet.ParquetWriter(self._sink, schema, compression="zstd")
         self._held: list[pa.RecordBatch] = []
         self._rows = 0
 
@@ -192,6 +214,29 @@ class ParquetWriter:
         if self._held:
             self._writer.write_table(pa.Table.from_batches(self._held))
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Give up; Arrow would write the end of the file when it frees the writer, as if the file were whole."""
+        self._sink.open = False
+        self._writer.close()
+
+
+class _Sink(io.RawIOBase):
+    """A file for Arrow that takes nothing more once it is not ``open``."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.open = True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self._file.write(data) if self.open else len(data)
+
+    def flush(self) -> None:
+        if self.open:
+            self._file.flush()
 
 
 _WRITERS: Final[dict[str, Any]] = {
