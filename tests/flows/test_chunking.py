@@ -28,7 +28,7 @@ from netsift.flows import meter as flow_meter
 from netsift.flows.columns import arrow_schema
 from netsift.flows.meter import Meter
 from netsift.flows.settings import MeterSettings
-from netsift.flows.write import CsvWriter
+from netsift.flows.writers.csv import CsvWriter
 from netsift.sources.captures import CaptureSettings, capture_flows
 from netsift.sources.statistics import ReadStatistics
 from tests.conftest import ROOT, shared_data_folder
@@ -114,10 +114,10 @@ def test_drained_after_every_packet(capture: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [2, 100])
-def test_small_tables_that_grow(capture: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_batches_and_an_index_that_grows(capture: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = flows(capture)
     monkeypatch.setattr(flow_meter, "ROWS_PER_BATCH", rows)
-    monkeypatch.setattr(flow_meter, "_FIRST_FLOWS", 16)
+    monkeypatch.setattr(flow_meter, "_FIRST_INDEX", 16)
     assert flows(capture) == whole
 
 

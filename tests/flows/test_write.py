@@ -12,7 +12,8 @@ import pytest
 
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.files import whole_file
-from netsift.flows.write import FORMATS, ParquetWriter, flow_output, format_of
+from netsift.flows.write import FORMATS, flow_output, format_of
+from netsift.flows.writers.parquet import ParquetWriter
 from netsift.sources.tables import flow_file
 
 NASTY = ["plain", "with, comma", 'with "quotes"', "line\nbreak", "back\\slash", "tab\t", "ünïcödé", None]

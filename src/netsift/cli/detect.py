@@ -59,7 +59,7 @@ def detect(
     threshold = bundle.threshold(false_positive_rate)
     statistics = ReadStatistics()
     if not all(is_flow_file(str(path)) for path in inputs):
-        announce_compilation()
+        announce_compilation(quiet=False)
     batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
     found = find(batches, ForestDetector(bundle), bundle.reference, threshold)
     if statistics.packets_metered:

@@ -82,7 +82,8 @@ def flows(
     target = None if output == STANDARD_STREAM else output
     statistics = ReadStatistics()
     _write_flows(inputs, settings, statistics, target, _chosen_format(target, file_format), columns, quiet=quiet)
-    mark_compiled()
+    if statistics.packets_metered:
+        mark_compiled()
     report_statistics(statistics, stats, quiet=quiet)
     say_if_empty(statistics)
     raise typer.Exit(statistics.exit_status())
@@ -115,7 +116,7 @@ def _write_flows(
 
     select = column_selection(columns)
     schema = select(empty_batch()).schema
-    announce_compilation()
+    announce_compilation(quiet=quiet)
     batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
     with flow_output(output, file_format, schema) as writer:
         for batch in batches:

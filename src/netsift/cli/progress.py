@@ -35,12 +35,12 @@ SKIP_MEANINGS: Final = {
 """What each reason for skipping a packet means; docs/bad-input.md says more."""
 
 
-def announce_compilation() -> None:
+def announce_compilation(*, quiet: bool) -> None:
     """Say that the first run compiles, because it is the one that takes long."""
     from netsift.kernels.jit import forgo_linear_algebra, is_compiled
 
     forgo_linear_algebra()
-    if not is_compiled():
+    if not quiet and not is_compiled():
         typer.echo("netsift: first run: compiling, this takes a quarter of a minute once", err=True)
 
 

@@ -74,7 +74,7 @@ def train(
         raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
     if not all(is_flow_file(str(source.path)) for source in inputs):
-        announce_compilation()
+        announce_compilation(quiet=False)
     with _progress() as progress:
         sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
         dataset = read_dataset(inputs, [feature.name for feature in FEATURES], sampling, progress)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from netsift.errors import UsageError
 from netsift.flows.columns import ColumnWriter
 from netsift.flows.schema import END_REASONS
 from netsift.flows.settings import MeterSettings
@@ -20,6 +21,7 @@ from netsift.kernels.layout import (
     DETAIL,
     DONE,
     FLOW,
+    INDEX_FULL,
     NO_PAYLOAD_KIND,
     STATE,
     TABLE_FULL,
@@ -31,8 +33,9 @@ from netsift.kernels.table import rebuild_index
 Array = np.ndarray[Any, Any]
 
 ROWS_PER_BATCH: Final = 8192
-_FIRST_FLOWS: Final = 1 << 16
-"""Size of the first table. Memory that no flow has used yet costs nothing; growing costs a copy."""
+MOST_BATCHES_WAITING: Final = 32
+"""How many batches of ended flows may wait to be written before the meter refuses to go on."""
+_FIRST_INDEX: Final = 1 << 17
 
 
 def random_key() -> Array:
@@ -80,21 +83,19 @@ class Meter:
     """
 
     def __init__(self, settings: MeterSettings | None = None) -> None:
-        """Start with an empty table that grows up to ``settings.max_flows``."""
+        """Start with an empty table.
+
+        The room for ``settings.max_flows`` is reserved at once: the operating system gives memory to a page of it
+        when a flow first uses it, and nothing is ever copied to grow. Raises UsageError when that much cannot be had.
+        """
         self.settings = settings or MeterSettings()
         self._settings = self.settings.as_array()
         self._state = np.zeros(1, STATE)
         self._state["detail_high_water"] = RESERVED_DETAILS
         self._wheel = np.full(WHEEL_SLOTS, -1, np.int32).repeat(2).view(WHEEL_ENTRY)
         self._ended = np.empty(ROWS_PER_BATCH, np.int32)
-        self._index = np.zeros(2 * _FIRST_FLOWS, np.uint64)
-        self._flows = np.empty(_FIRST_FLOWS, FLOW)
-        self._free_flows = np.empty(_FIRST_FLOWS, np.int32)
-        self._details = np.empty(0, DETAIL)
-        self._free_details = np.empty(0, np.int32)
-        self._first_lengths = np.empty((0, self.settings.first_packets), np.int32)
-        self._first_gaps_us = np.empty((0, self.settings.first_packets), np.float64)
-        self._grow_details(_FIRST_FLOWS // 2)
+        self._index = np.zeros(_FIRST_INDEX, np.uint64)
+        self._reserve(self.settings.max_flows + MOST_BATCHES_WAITING * ROWS_PER_BATCH)
         self._details[TEMPLATE_DETAIL : TEMPLATE_DETAIL + 1] = _empty_detail()
         self._writer = ColumnWriter()
         self._handed_out: deque[EndedFlows] = deque()
@@ -115,8 +116,10 @@ class Meter:
             if status == DONE:
                 return
             self._take_back()
-            if status == TABLE_FULL:
-                self._grow()
+            if status == INDEX_FULL:
+                self._grow_index()
+            elif status == TABLE_FULL and len(self._handed_out) >= MOST_BATCHES_WAITING:
+                raise RuntimeError(f"more than {MOST_BATCHES_WAITING} batches of ended flows were never written")
             else:
                 yield from self.hand_out()
 
@@ -163,33 +166,23 @@ class Meter:
             slots = self._handed_out.popleft().slots
             kernels.release_ended(self._state, self._flows, self._free_flows, self._free_details, slots)
 
-    def _grow(self) -> None:
-        """Double whatever is short: the index, the flows or the statistics."""
-        state = self._state[0]
-        if 2 * (state["live_flows"] + 1) > len(self._index):
-            index = np.zeros(2 * len(self._index), np.uint64)
-            rebuild_index(self._index, index)
-            self._index = index
-        waiting = sum(len(ended.slots) for ended in self._handed_out)
-        most = self.settings.max_flows + len(self._ended) + waiting + RESERVED_DETAILS
-        if state["flow_free"] == 0 and state["flow_high_water"] == len(self._flows):
-            size = min(2 * len(self._flows), most)
-            self._flows = _enlarged(self._flows, size)
-            self._free_flows = _enlarged(self._free_flows, size)
-        if state["detail_free"] == 0 and state["detail_high_water"] == len(self._details):
-            self._grow_details(min(2 * len(self._details), most))
+    def _grow_index(self) -> None:
+        index = np.zeros(2 * len(self._index), np.uint64)
+        rebuild_index(self._index, index)
+        self._index = index
 
-    def _grow_details(self, size: int) -> None:
-        self._details = _enlarged(self._details, size)
-        self._free_details = _enlarged(self._free_details, size)
-        self._first_lengths = _enlarged(self._first_lengths, size)
-        self._first_gaps_us = _enlarged(self._first_gaps_us, size)
-
-
-def _enlarged(array: Array, size: int) -> Array:
-    larger = np.empty((size, *array.shape[1:]), array.dtype)
-    larger[: len(array)] = array
-    return larger
+    def _reserve(self, flows: int) -> None:
+        details, packets = flows + RESERVED_DETAILS, self.settings.first_packets
+        try:
+            self._flows = np.empty(flows, FLOW)
+            self._free_flows = np.empty(flows, np.int32)
+            self._details = np.empty(details, DETAIL)
+            self._free_details = np.empty(details, np.int32)
+            self._first_lengths = np.empty((details, packets), np.int32)
+            self._first_gaps_us = np.empty((details, packets), np.float64)
+        except MemoryError:
+            most = f"{self.settings.max_flows:,}"
+            raise UsageError(f"there is no memory for a table of {most} flows; choose a smaller --max-flows") from None
 
 
 def _empty_detail() -> Array:

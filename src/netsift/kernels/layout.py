@@ -15,7 +15,9 @@ DONE: Final = 0
 OUTPUT_FULL: Final = 1
 """The kernel needs room for output; drain it and call again."""
 TABLE_FULL: Final = 2
-"""The kernel needs a larger table; grow it and call again."""
+"""The kernel needs room for a flow; take back what has been written and call again."""
+INDEX_FULL: Final = 3
+"""The kernel needs a larger index; rebuild it and call again."""
 
 NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 

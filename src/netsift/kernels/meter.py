@@ -1,7 +1,7 @@
 """Packets into flows: the packet clock, the end of flows, and the table (docs/flow-meter.md, section 2).
 
 The kernels are resumable. ``state.position`` is the next packet of the batch and ``state.advanced`` says whether its
-time has been applied, so that a call that returned OUTPUT_FULL or TABLE_FULL can be repeated as it was.
+time has been applied, so that a call that returned anything but DONE can be repeated as it was.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from netsift.kernels.layout import (
     FIN_BACKWARD,
     FIN_FORWARD,
     FIRST_RST_BACKWARD,
+    INDEX_FULL,
     JUMP_LIMIT_NS,
     NANOSECONDS_PER_SECOND,
     OUTPUT_FULL,
@@ -62,7 +63,7 @@ def meter_packets(
     packets, count, settings_array, state_array, flows, details, first_lengths, first_gaps_us,
     index, wheel, free_flows, free_details, ended,
 ):  # fmt: skip
-    """Meter ``packets[state.position:count]``; return DONE, OUTPUT_FULL or TABLE_FULL.
+    """Meter ``packets[state.position:count]``; return DONE, OUTPUT_FULL, TABLE_FULL or INDEX_FULL.
 
     Slots of ended flows are appended to ``ended[:state.done]``; the owner writes and releases them.
     """
@@ -79,12 +80,12 @@ def meter_packets(
             return OUTPUT_FULL
         if state.done + ROOM_PER_PACKET > ended.size:
             return OUTPUT_FULL
-        if (
-            (state.flow_free == 0 and state.flow_high_water == flows.size)
-            or (state.detail_free == 0 and state.detail_high_water == details.size)
-            or 2 * (state.live_flows + 1) > index.size
+        if (state.flow_free == 0 and state.flow_high_water == flows.size) or (
+            state.detail_free == 0 and state.detail_high_water == details.size
         ):
             return TABLE_FULL
+        if 2 * (state.live_flows + 1) > index.size:
+            return INDEX_FULL
         _meter_packet(
             packet, settings, state, flows, details, first_lengths, first_gaps_us, index, wheel,
             free_flows, free_details, ended,
