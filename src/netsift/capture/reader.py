@@ -20,7 +20,7 @@ from netsift.kernels.layout import FRAGMENT_ENTRY, PACKET, RECORD, SKIP_REASONS
 
 Array = np.ndarray[Any, Any]
 
-PACKETS_PER_BATCH: Final = 4096
+PACKETS_PER_BATCH: Final = 8192
 _BUFFER: Final = 1 << 22
 _READ: Final = 1 << 18
 _MOST_INTERFACES: Final = 4096

@@ -1,4 +1,4 @@
-"""Flow batches out of packet captures: read and decode, meter, and write columns, each on a thread of its own."""
+"""Flow batches out of packet captures: read and decode, meter, and make columns, each on a thread of its own."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ Array = np.ndarray[Any, Any]
 Item = TypeVar("Item")
 
 _IN_FLIGHT: Final = 6
-"""How many arrays may wait between two threads."""
+"""How many arrays of packets, or batches of ended flows still in the meter's memory, may wait between two threads."""
+_BATCHES_IN_FLIGHT: Final = 2
+"""How many finished flow batches may wait; one takes about six megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
     """How captures are read and metered.
 
-    ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1, or 2 to read, meter
-    and write columns side by side.
+    ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1, or 2 to read, meter and make columns
+    side by side with what the caller does with them.
     """
 
     meter: MeterSettings = field(default_factory=MeterSettings)
@@ -56,13 +58,14 @@ def capture_flows(names: list[str], settings: CaptureSettings, statistics: ReadS
     meter = Meter(settings.meter)
     packets = _Packets(names, settings, statistics)
     if settings.threads > 1:
-        ended_flows = _on_a_thread(_metered(meter, packets, _on_a_thread(packets.arrays())))
+        arrays = _on_a_thread(packets.arrays(), _IN_FLIGHT)
+        ended_flows = _on_a_thread(_metered(meter, packets, arrays), _IN_FLIGHT)
+        batches = _on_a_thread(_batches(ended_flows), _BATCHES_IN_FLIGHT)
     else:
-        ended_flows = _metered(meter, packets, packets.arrays())
+        batches = _batches(_metered(meter, packets, packets.arrays()))
     try:
-        with closing(ended_flows):
-            for ended in ended_flows:
-                yield ended.batch()
+        with closing(batches):
+            yield from batches
     finally:
         counters = meter.counters()
         statistics.packets_metered += counters.metered_packets
@@ -81,6 +84,12 @@ def _metered(
             if packets.live:
                 yield from meter.hand_out()
     yield from meter.end_all()
+
+
+def _batches(ended_flows: Generator[EndedFlows, None, None]) -> Generator[pa.RecordBatch, None, None]:
+    with closing(ended_flows):
+        for ended in ended_flows:
+            yield ended.batch()
 
 
 class _Packets:
@@ -165,9 +174,9 @@ class _Packets:
         self._statistics.capture.report(problem)
 
 
-def _on_a_thread(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
-    """Run an iterator on another thread, a bounded number of items ahead; its errors come out here."""
-    waiting: queue.Queue[Item | BaseException | None] = queue.Queue(_IN_FLIGHT)
+def _on_a_thread(items: Generator[Item, None, None], ahead: int) -> Generator[Item, None, None]:
+    """Run an iterator on another thread, up to ``ahead`` items ahead; its errors come out here."""
+    waiting: queue.Queue[Item | BaseException | None] = queue.Queue(ahead)
     stopped = threading.Event()
 
     def put(item: Item | BaseException | None) -> bool:
