@@ -26,9 +26,9 @@ from netsift.sources.statistics import ReadStatistics
 Array = np.ndarray[Any, Any]
 Item = TypeVar("Item")
 
-_IN_FLIGHT: Final = 6
+_IN_FLIGHT: Final = 4
 """How many arrays of packets, or batches of ended flows still in the meter's memory, may wait between two threads."""
-_BATCHES_IN_FLIGHT: Final = 2
+_BATCHES_IN_FLIGHT: Final = 1
 """How many finished flow batches may wait; one takes about six megabytes."""
 
 
