@@ -69,6 +69,7 @@ def link_types() -> list[Frame]:
         (9, b"\xff\x03" + ppp_packet),
         (12, packet),
         (50, ppp_packet),
+        (50, b"\x8f\0\x08\0" + packet),
         (51, b"\x11\0\0\x01\0\x20" + ppp_packet),
         (RAW, ipv6(udp())),
         (104, b"\x0f\0\x08\0" + packet),

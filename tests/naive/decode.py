@@ -214,7 +214,8 @@ def _ipv4(view: View, offset: int) -> _IpHeader:
 def _ipv6(view: View, offset: int) -> _IpHeader:
     """IPv6 header and its extension headers (RFC 8200)."""
     payload_length = view.number(offset + 4, 2)
-    length = _length_on_wire(view, offset, 40 + payload_length, payload_length == 0)
+    unknown = payload_length == 0 and view.data[offset + 6] != 59
+    length = _length_on_wire(view, offset, 40 + payload_length, unknown)
     view = replace(view, end=min(view.end, offset + length), wire_end=offset + length)
     header = _IpHeader(
         view=view,

@@ -94,6 +94,8 @@ def _link(view: View, link_type: int) -> IpStart:
             return _after_fixed_header(view, length=20, ether_type_at=0)
         case 104:
             return _after_fixed_header(view, length=4, ether_type_at=2)
+        case 9 | 50 if view.data[:2] in (b"\x0f\0", b"\x8f\0"):
+            return _after_fixed_header(view, length=4, ether_type_at=2)
         case 9 | 50:
             return _ppp(view, 2 if view.data[:2] == b"\xff\x03" else 0)
         case 51:
@@ -174,14 +176,13 @@ def _vlan_tag(view: View, offset: int) -> tuple[View, int, int]:
 
 
 def _mpls_labels(view: View, offset: int) -> tuple[View, int]:
-    """Pop labels up to the bottom of the stack; at least one byte follows (RFC 3032)."""
+    """Pop labels up to the bottom of the stack; at least one byte follows each (RFC 3032)."""
     bottom = False
     while not bottom:
         view = view.deeper()
-        view.need(offset, 4, "truncated_link")
+        view.need(offset, 5, "truncated_link")
         bottom = bool(view.data[offset + 2] & 1)
         offset += 4
-    view.need(offset, 1, "truncated_link")
     return view, offset
 
 

@@ -56,6 +56,7 @@ from netsift.kernels.protocols import (
     ICMPV6,
     IPV6_DESTINATION,
     IPV6_FRAGMENT,
+    IPV6_NO_NEXT_HEADER,
     IPV6_ROUTING,
     MOBILITY,
     SCTP,
@@ -143,8 +144,9 @@ def _ipv6(buffer, offset, end, wire_room, packet, fragments, key):
         return -TRUNCATED_IP, 0
     if buffer[offset] >> 4 != 6:
         return -BAD_IP_VERSION, 0
-    length = big_endian_16(buffer, offset + 4)
-    length = wire_room if length == 0 or length + 40 > wire_room else length + 40
+    length = big_endian_16(buffer, offset + 4) + 40
+    unknown = length == 40 and buffer[offset + 6] != IPV6_NO_NEXT_HEADER
+    length = wire_room if unknown or length > wire_room else length
     packet.ip_version = 6
     packet.length = length
     packet.traffic_class = ((buffer[offset] & 0x0F) << 4) | (buffer[offset + 1] >> 4)

@@ -82,13 +82,18 @@ def link_layer(buffer, start, end, link_type):
         return _need(start, room, 20), (big_endian_16(buffer, start) if room >= 20 else 0)
     if link_type in (LINK_NULL, LINK_LOOP):
         return _need(start, room, 4), (_loopback_ethertype(buffer, start) if room >= 4 else 0)
+    if link_type == LINK_CISCO_HDLC or (
+        link_type in (LINK_PPP, LINK_PPP_HDLC)
+        and room >= 2
+        and (buffer[start] & 0x7F) == 0x0F
+        and buffer[start + 1] == 0
+    ):
+        return _need(start, room, 4), (big_endian_16(buffer, start + 2) if room >= 4 else 0)
     if link_type in (LINK_PPP, LINK_PPP_HDLC):
         prefix = 2 if room >= 2 and buffer[start] == 0xFF and buffer[start + 1] == 0x03 else 0
         return start + prefix, PPP_PROTOCOL
     if link_type == LINK_PPPOE:
         return start, ETHERTYPE_PPPOE_SESSION
-    if link_type == LINK_CISCO_HDLC:
-        return _need(start, room, 4), (big_endian_16(buffer, start + 2) if room >= 4 else 0)
     if link_type == LINK_IPV4:
         return start, ETHERTYPE_IPV4
     if link_type == LINK_IPV6:
