@@ -153,19 +153,19 @@ def test_fields_that_are_absent() -> None:
 @pytest.mark.parametrize("link_type", [9, 50, 104])
 @pytest.mark.parametrize("address", [b"\x0f\0", b"\x8f\0"])
 def test_cisco_framing_under_any_point_to_point_link_type(link_type: int, address: bytes) -> None:
-    data = address + b"\x08\0" + ipv4(udp(b"payload"))
+    data = address + b"\x08\0" + ipv4(udp(b"payload"), 17)
     (packet,) = assert_decoded([Record(0, link_type, len(data), data)], inner=False)
     assert packet.payload_length == 7
 
 
 def test_ethernet_padding_is_no_ipv6_payload() -> None:
-    frame = ethernet(ipv6(b"", 59)).ljust(60, b"\0")
+    frame = ethernet(ipv6(b"", 59), 0x86DD).ljust(60, b"\0")
     (packet,) = assert_decoded([Record(0, 1, len(frame), frame)], inner=False)
     assert (packet.length, packet.payload_length) == (40, 0)
 
 
 def test_an_offloaded_ipv6_packet_reaches_to_the_end_of_the_frame() -> None:
     datagram = ipv6(udp(bytes(2000)), 17)
-    frame = ethernet(datagram[:4] + b"\0\0" + datagram[6:])
+    frame = ethernet(datagram[:4] + b"\0\0" + datagram[6:], 0x86DD)
     (packet,) = assert_decoded([Record(0, 1, len(frame), frame)], inner=False)
     assert packet.payload_length == 2000

@@ -82,14 +82,10 @@ def link_layer(buffer, start, end, link_type):
         return _need(start, room, 20), (big_endian_16(buffer, start) if room >= 20 else 0)
     if link_type in (LINK_NULL, LINK_LOOP):
         return _need(start, room, 4), (_loopback_ethertype(buffer, start) if room >= 4 else 0)
-    if link_type == LINK_CISCO_HDLC or (
-        link_type in (LINK_PPP, LINK_PPP_HDLC)
-        and room >= 2
-        and (buffer[start] & 0x7F) == 0x0F
-        and buffer[start + 1] == 0
-    ):
+    serial = link_type in (LINK_PPP, LINK_PPP_HDLC)
+    if link_type == LINK_CISCO_HDLC or (serial and _is_cisco_framed(buffer, start, room)):
         return _need(start, room, 4), (big_endian_16(buffer, start + 2) if room >= 4 else 0)
-    if link_type in (LINK_PPP, LINK_PPP_HDLC):
+    if serial:
         prefix = 2 if room >= 2 and buffer[start] == 0xFF and buffer[start + 1] == 0x03 else 0
         return start + prefix, PPP_PROTOCOL
     if link_type == LINK_PPPOE:
@@ -106,6 +102,12 @@ def link_layer(buffer, start, end, link_type):
 @inline_hostile_kernel
 def _need(start, room, length):
     return start + length if room >= length else -TRUNCATED_LINK
+
+
+@inline_hostile_kernel
+def _is_cisco_framed(buffer, start, room):
+    """Return whether a frame on a serial line begins as Cisco's do: 0x0F for one receiver or 0x8F for all, then 0."""
+    return room >= 2 and buffer[start] & 0x7F == 0x0F and buffer[start + 1] == 0
 
 
 @inline_hostile_kernel
