@@ -159,14 +159,17 @@ class Suite:
     def _memory(self) -> Iterator[Row]:
         self.say("memory")
         large, small = self.inputs.large, self.inputs.small
-        commands = {"large": netsift(large.path), "small": netsift(small.path)}
+        commands = {
+            "large": netsift(large.path), "small": netsift(small.path), "threads": netsift(large.path, threads=2),
+        }  # fmt: skip
         commands |= {name: peer(name, large.path) for name in (SOFTFLOWD, NFPCAPD, TCPDUMP) if name in self.peers}
         if NFSTREAM in self.peers:
             commands[NFSTREAM] = peer(NFSTREAM, self.inputs.one_replica.path)
         used = in_alternation(commands, 1)
         growth = used["large"].peak_mib / used["small"].peak_mib
         yield Row(
-            f"peak memory on {large.packets / MILLION:.2f} M packets", f"{used['large'].peak_mib:.0f} MiB",
+            f"peak memory on {large.packets / MILLION:.2f} M packets",
+            f"{used['large'].peak_mib:.0f} MiB ({used['threads'].peak_mib:.0f} MiB on two cores)",
             [f"netsift on {small.packets / MILLION:.2f} M {used['small'].peak_mib:.0f} MiB"]
             + [f"{name} {used[name].peak_mib:.0f} MiB" for name in self.peers],
             [f"{growth:.2f} × {small.packets / MILLION:.2f} M packets"],
@@ -185,7 +188,8 @@ class Suite:
         )  # fmt: skip
         self.say("first run ever")
         with tempfile.TemporaryDirectory() as empty:
-            first = measure(netsift(self.inputs.few.path), {"NETSIFT_CACHE_DIRECTORY": empty})
+            command = [word for word in netsift(self.inputs.few.path) if word != "--quiet"]
+            first = measure(command, {"NETSIFT_CACHE_DIRECTORY": empty})
         says = "compil" in first.output
         yield Row(
             "first run ever (kernels are compiled)",
