@@ -10,7 +10,7 @@ CODE := src tests tools $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test static check format docs bench fuzz clean
+.PHONY: help demo test static check format docs bench serve fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ docs: $(VENV)/.dev ## Write the generated pages of docs/
 
 bench: $(VENV)/.dev ## Measure speed and memory beside other tools
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m pytest -q --benchmark-only --benchmark-columns=min,median,rounds benchmarks
+
+serve: ## Serve the web page (not part of this version)
+	@echo "There is no web page in this version; 'make demo' shows the findings in the terminal." >&2
+	@exit 1
 
 fuzz: $(VENV)/.dev ## Read COUNT mutated captures (default two million)
 	$(BIN)/python -m tests.fuzz --count $(COUNT)

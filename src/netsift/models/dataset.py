@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from netsift.errors import InputError
 from netsift.models.features import FeatureMatrix, feature_matrix
@@ -22,6 +24,32 @@ DEFAULT_MAX_ROWS: Final = 500_000
 """Rows kept for training; with every feature about 230 MB."""
 
 _HASH_BLOCK: Final = 1 << 20
+_MIXER: Final = np.uint64(0x9E3779B97F4A7C15)
+"""2⁶⁴ divided by the golden ratio (Knuth, "The art of computer programming", volume 3, section 6.4)."""
+
+
+UNKNOWN: Final = -1
+"""Stands for an address, a port or a time that an input does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """When and between whom each row's flow was: arrays of int64 with shape (rows,), :data:`UNKNOWN` where not known.
+
+    ``start_ns`` is nanoseconds since 1970; addresses are 63-bit digests, the same for the same text in every input.
+    """
+
+    start_ns: npt.NDArray[np.int64]
+    source: npt.NDArray[np.int64]
+    destination: npt.NDArray[np.int64]
+    destination_port: npt.NDArray[np.int64]
+
+    @property
+    def host_pair(self) -> npt.NDArray[np.int64]:
+        """One number per unordered pair of hosts, UNKNOWN where one of them is."""
+        lower, higher = np.minimum(self.source, self.destination), np.maximum(self.source, self.destination)
+        mixed = (lower.astype(np.uint64) * _MIXER + higher.astype(np.uint64)) >> np.uint64(1)
+        return np.where(lower == UNKNOWN, UNKNOWN, mixed.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +57,16 @@ class Dataset:
     """Labelled rows.
 
     ``matrix`` has shape (rows, features); ``classes`` (rows,) are indices into ``names``, whose first is benign;
-    ``groups`` (rows,) are indices into ``inputs``. ``unlabelled`` flows had no label, ``sampled_out`` rows no room;
-    ``problems`` are what was damaged in the inputs.
+    ``groups`` (rows,) are indices into ``inputs`` and ``networks``, which says for each input whose traffic it is.
+    ``circumstances`` are what protocols and audits cut by and no model sees. ``unlabelled`` flows had no label,
+    ``sampled_out`` rows no room; ``problems`` are what was damaged in the inputs.
     """
 
     matrix: FeatureMatrix
     classes: npt.NDArray[np.int64]
     groups: npt.NDArray[np.int64]
+    circumstances: Circumstances
+    networks: tuple[str, ...]
     names: tuple[str, ...]
     feature_names: tuple[str, ...]
     inputs: tuple[TrainingInput, ...]
@@ -130,6 +161,7 @@ class _Reader:
         self._reservoir = Reservoir(sampling.max_rows, sampling.seed)
         self._codes = {BENIGN: 0}
         self._inputs: list[TrainingInput] = []
+        self._networks: list[str] = []
         self._problems: list[str] = []
         self._unlabelled = 0
 
@@ -139,7 +171,7 @@ class _Reader:
         statistics = ReadStatistics()
         for labelled in labelled_batches(file, statistics):
             codes = [-1 if name is None else self._code(name) for name in labelled.classes]
-            marks = np.stack([np.array(codes, dtype=np.int64), np.full(len(codes), group)], axis=1)
+            marks = np.column_stack([codes, np.full(len(codes), group), *_circumstances(labelled.batch)])
             has_label = marks[:, 0] >= 0
             self._unlabelled += int((~has_label).sum())
             sample.add(feature_matrix(labelled.batch, self._feature_names)[has_label], marks[has_label])
@@ -147,6 +179,7 @@ class _Reader:
             self._reservoir.add(*sample.rows())
         self._problems += statistics.capture.problems
         self._inputs.append(TrainingInput(name=file.path.name, rows=sample.seen, sha256=_sha256(file.path)))
+        self._networks.append(file.network)
 
     def _code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
@@ -160,6 +193,8 @@ class _Reader:
             matrix=matrix,
             classes=classes,
             groups=marks[:, 1],
+            circumstances=Circumstances(*np.ascontiguousarray(marks[:, 2:].T)),
+            networks=tuple(self._networks),
             names=names,
             feature_names=self._feature_names,
             inputs=tuple(self._inputs),
@@ -167,6 +202,35 @@ class _Reader:
             sampled_out=sum(one.rows for one in self._inputs) - len(matrix),
             problems=tuple(self._problems),
         )
+
+
+def _circumstances(batch: pa.RecordBatch) -> list[npt.NDArray[np.int64]]:
+    """Return the columns of :class:`Circumstances` for a flow batch."""
+    present = batch.schema.names
+    unknown = np.full(batch.num_rows, UNKNOWN)
+    return [
+        _integers(batch.column("start_time")) if "start_time" in present else unknown,
+        *(_digests(batch.column(name)) if name in present else unknown for name in ("src_ip", "dst_ip")),
+        _integers(batch.column("dst_port")) if "dst_port" in present else unknown,
+    ]
+
+
+def _integers(column: pa.Array) -> npt.NDArray[np.int64]:
+    values: npt.NDArray[np.int64] = (
+        pc.fill_null(pc.cast(column, pa.int64()), UNKNOWN).to_numpy(zero_copy_only=False).astype(np.int64)
+    )
+    return values
+
+
+def _digests(column: pa.Array) -> npt.NDArray[np.int64]:
+    encoded = column.dictionary_encode()
+    digests = [
+        UNKNOWN if text is None else int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
+        for text in encoded.dictionary.to_pylist()
+    ]
+    codes = pc.fill_null(encoded.indices, len(digests)).to_numpy(zero_copy_only=False)
+    values: npt.NDArray[np.int64] = np.array([*digests, UNKNOWN], dtype=np.int64)[codes]
+    return values
 
 
 def _renumbered(codes: dict[str, int], classes: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -43,10 +43,14 @@ _JOIN_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "src_port"
 
 @dataclass(frozen=True, slots=True)
 class LabelledInput:
-    """One input; ``label`` names the class of its every flow, None means that it brings its own labels."""
+    """One input; ``label`` names the class of its every flow, None means that it brings its own labels.
+
+    ``network`` says whose traffic it is: inputs of one network are never on both sides of a cut between networks.
+    """
 
     path: Path
     label: str | None = None
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def expand_labelled(source: LabelledInput) -> list[LabelledInput]:
         InputError: a directory without files.
     """
     files = expand_inputs([str(source.path)])
-    return [LabelledInput(Path(name), source.label) for name in files if not name.endswith(LABEL_FILE_SUFFIX)]
+    network = source.network or source.path.name
+    return [LabelledInput(Path(name), source.label, network) for name in files if not name.endswith(LABEL_FILE_SUFFIX)]
 
 
 def labelled_batches(source: LabelledInput, statistics: ReadStatistics) -> Iterator[LabelledBatch]:

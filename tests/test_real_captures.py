@@ -1,0 +1,60 @@
+"""The whole job on traffic that nobody here made: train on public captures, find in others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from netsift.cli.main import application
+from tests.conftest import shared_data
+
+LEARNED_ATTACKS = ("chrissanders/synscan.pcapng", "chrissanders/sshguess.pcap")
+BENIGN = ("ndpi/webex.pcap", "iot-sentinel/HueBridge__Setup-A-1-STA.pcap")
+
+
+def netsift(*arguments: object) -> Result:
+    """Run the program, which must not fail."""
+    result = CliRunner().invoke(application, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def folder(target: Path, names: tuple[str, ...], kind: str) -> Path:
+    """Return a folder with links to these captures."""
+    target.mkdir()
+    for name in names:
+        source = shared_data() / kind / name
+        assert source.exists(), source
+        shutil.copy(source, target / source.name)
+    return target
+
+
+@pytest.fixture(scope="module")
+def scan_findings(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """Return what the shipped model finds in a real port scan."""
+    output = tmp_path_factory.mktemp("scan") / "findings.jsonl"
+    netsift("detect", shared_data() / "pcap-attack" / "chrissanders/synscan.pcapng", "-o", output)
+    return [json.loads(line) for line in output.read_text().splitlines()]
+
+
+def test_the_shipped_model_names_a_real_scan_with_its_hosts_and_reasons(
+    scan_findings: list[dict[str, object]],
+) -> None:
+    first = scan_findings[0]
+    assert first["attack"] == "port_scan"
+    assert first["sources"] and first["targets"] and first["evidence"]
+
+
+def test_a_model_trained_on_real_captures_says_how_it_does_by_capture(tmp_path: Path) -> None:
+    model = tmp_path / "model.netsift"
+    attacks = folder(tmp_path / "attacks", LEARNED_ATTACKS, "pcap-attack")
+    benign = folder(tmp_path / "benign", BENIGN, "pcap-benign")
+    result = netsift("train", "--attack", attacks, "--benign", benign, "-o", model, "--trees", 10, "--folds", 2)
+    assert "by input" in result.stdout
+    assert "random split" in result.stdout
+    found = netsift("detect", attacks / "synscan.pcapng", "--model", model, "-o", "-")
+    assert json.loads(found.stdout.splitlines()[0])["flows"] > 100
