@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.progress import Progress
+
     from netsift.sources.statistics import ReadStatistics
 
 Item = TypeVar("Item")
@@ -49,21 +52,32 @@ def with_progress(items: Iterator[Item], statistics: ReadStatistics, *, quiet: b
     if quiet or not sys.stderr.isatty():
         yield from items
         return
+    with _reading_bar(statistics):
+        yield from items
+
+
+def _reading_bar(statistics: ReadStatistics) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+    class Reading(Progress):
+        """Looks at the counters whenever it is drawn: minutes of packets may pass before a first flow ends."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            packets = statistics.packets_taken
+            for task in self.task_ids:
+                self.update(
+                    task,
+                    total=statistics.bytes_total,
+                    completed=statistics.bytes_taken,
+                    description=f"{packets:,} packets" if packets else "reading",
+                )
+            return super().get_renderables()
+
     columns = (TextColumn("{task.description}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
-        for item in items:
-            packets = statistics.capture.packets_decoded
-            progress.update(
-                task,
-                total=statistics.bytes_total,
-                completed=statistics.bytes_taken,
-                description=f"{packets:,} packets" if packets else "reading",
-            )
-            yield item
+    bar = Reading(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task("reading", total=None)
+    return bar
 
 
 def report_statistics(statistics: ReadStatistics, target: Path | None, *, quiet: bool) -> None:

@@ -157,6 +157,7 @@ class _Packets:
             try:
                 for array in reader.batches():
                     self._statistics.bytes_taken = taken_before + source.position
+                    self._statistics.packets_taken += len(array)
                     yield array
             finally:
                 self._open -= 1

@@ -13,7 +13,8 @@ from netsift.errors import ExitStatus
 class ReadStatistics:
     """What became of the input: packets read, metered and skipped by reason, flows by end reason, problems.
 
-    ``packets_read == packets_metered + sum(packets_skipped.values())`` once the input is exhausted.
+    ``packets_read == packets_metered + sum(packets_skipped.values())`` once the input is exhausted; until then
+    ``bytes_taken`` and ``packets_taken`` say how far the reading is.
     """
 
     capture: CaptureCounters = field(default_factory=CaptureCounters)
@@ -23,6 +24,7 @@ class ReadStatistics:
     peak_flows: int = 0
     bytes_total: int | None = None
     bytes_taken: int = 0
+    packets_taken: int = 0
 
     def exit_status(self) -> ExitStatus:
         """Return how the reading ended: everything, a damaged part, or nothing at all."""
