@@ -1,7 +1,8 @@
-"""What each stage costs by itself: ``python -m pytest benchmarks/test_kernels.py --benchmark-only``."""
+"""What each stage costs by itself: ``python -m pytest benchmarks/test_kernels.py --benchmark-enable``."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +30,9 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def decoded(capture: Path) -> list[Array]:
     """Return every decoded packet of a capture, in the reader's arrays."""
-    reader = CaptureReader(OpenedInput(str(capture)), PacketDecoding(random_key()), CaptureCounters())
-    return [array.copy() for array in reader.batches()]
+    with closing(OpenedInput(str(capture))) as source:
+        reader = CaptureReader(source, PacketDecoding(random_key()), CaptureCounters())
+        return [array.copy() for array in reader.batches()]
 
 
 def ended(arrays: list[Array]) -> list[EndedFlows]:
@@ -41,16 +43,19 @@ def ended(arrays: list[Array]) -> list[EndedFlows]:
 
 
 def test_reading_and_decoding(benchmark: Any, capture: Path) -> None:
+    """A capture into decoded packets."""
     arrays = benchmark(decoded, capture)
     assert sum(map(len, arrays)) > 0.9 * PACKETS
 
 
 def test_metering(benchmark: Any, capture: Path) -> None:
+    """Decoded packets into ended flows."""
     arrays = decoded(capture)
     assert benchmark(ended, arrays)
 
 
 def test_columns(benchmark: Any, capture: Path) -> None:
+    """Ended flows into record batches."""
     flows = ended(decoded(capture))
     rows = benchmark(lambda: sum(one.batch().num_rows for one in flows))
     assert rows == sum(len(one.slots) for one in flows)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from netsift.cli.main import application
 from tests.conftest import shared_data
 
-LEARNED_ATTACKS = ("chrissanders/synscan.pcapng", "chrissanders/sshguess.pcap")
+LEARNED_ATTACKS = ("chrissanders/synscan.pcapng", "zeek-traces/sshguess.pcap")
 BENIGN = ("ndpi/webex.pcap", "iot-sentinel/HueBridge__Setup-A-1-STA.pcap")
 
 
@@ -46,7 +46,8 @@ def test_the_shipped_model_names_a_real_scan_with_its_hosts_and_reasons(
 ) -> None:
     first = scan_findings[0]
     assert first["attack"] == "port_scan"
-    assert first["sources"] and first["targets"] and first["evidence"]
+    for name in ("sources", "targets", "evidence", "flows"):
+        assert first[name]
 
 
 def test_a_model_trained_on_real_captures_says_how_it_does_by_capture(tmp_path: Path) -> None:
