@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import re
 import sys
 import tomllib
@@ -132,3 +133,12 @@ def test_the_demo_names_the_plots_and_trains_on_other_traffic_than_it_judges() -
     assert str(demo.CAPTURE) in arguments["detect"]
     assert str(demo.CAPTURE) not in arguments["train"]
     assert str(demo.PLOTS) in arguments["train"]
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "capture.pcap").write_bytes(gzip.decompress((ROOT / "examples" / "demo.pcap.gz").read_bytes()))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - the project's own page
+    assert names["table"].num_rows > 100

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import netsift
+from netsift.cli.detect import default_model
+from netsift.detectors.forest import ForestDetector
+from netsift.errors import InputError
+from netsift.flows.columns import arrow_schema
+from netsift.flows.settings import MeterSettings
+from netsift.flows.writers.csv import CsvWriter
+from netsift.models.bundle import load_bundle
+from netsift.sources.captures import CaptureSettings
 from tests.fuzz import frames
 from tests.fuzz.__main__ import check_range
 from tests.fuzz.mutations import MUTATIONS
@@ -128,3 +140,27 @@ def test_no_input_makes_the_reader_slow(name: str) -> None:
     assert time.perf_counter() - started < SLOWEST_LARGE_S
     counters = reading.counters
     assert counters.packets_read == counters.packets_decoded + sum(counters.skipped.values())
+
+
+@pytest.mark.parametrize("random_seed", range(3))
+def test_damaged_captures_become_flows_and_findings_or_a_sentence(random_seed: int, tmp_path: Path) -> None:
+    fuzzer, path = Fuzzer(random_seed), tmp_path / "damaged.pcap"
+    detector = ForestDetector(load_bundle(default_model()))
+    settings = CaptureSettings(meter=MeterSettings(max_flows=64, first_packets=3), threads=1)
+    file = io.BytesIO()
+    rows = read = 0
+    refusals = set()
+    for number in range(150):
+        path.write_bytes(fuzzer.case(number).data)
+        writer = CsvWriter(file, arrow_schema())
+        try:
+            for batch in netsift.read_flows(path, settings):
+                writer.write(batch)
+                assert np.isfinite(detector.score(batch).score).all()
+                rows += batch.num_rows
+            read += 1
+        except InputError as error:
+            refusals.add(str(error).startswith(str(path)))
+    assert read > 50
+    assert refusals == {True}
+    assert file.getvalue().count(b"\n") >= rows > 0

@@ -13,6 +13,7 @@ class ExitStatus(IntEnum):
     USAGE = 2
     DAMAGED_INPUT = 3
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class NetsiftError(Exception):

@@ -18,16 +18,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     A device or a named pipe is written in place. Raises OutputError with one sentence when the folder is missing, not
     writable, or the disk is full.
     """
-    if path.is_dir():
-        raise OutputError(f"{path}: is a directory")
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_dir():
         with _sentences(path):
             yield path
         return
-    with _sentences(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-    temporary = Path(name)
+    temporary = _file_beside(path)
     try:
         with _sentences(path):
             yield temporary
@@ -35,6 +30,20 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise OutputError now if no file can be written at ``path``, so that nobody finds out after an hour's work."""
+    _file_beside(path).unlink()
+
+
+def _file_beside(path: Path) -> Path:
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory")
+    with _sentences(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+    return Path(name)
 
 
 @contextlib.contextmanager

@@ -221,14 +221,26 @@ def expand_inputs(inputs: list[str]) -> list[str]:
         if name == STANDARD_INPUT or not path.is_dir():
             files.append(name)
             continue
-        try:
-            found = sorted(str(file) for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-        except OSError as error:
-            raise InputError(f"{name}: {error.strerror}") from None
+        found = _files_below(path)
         if not found:
             raise InputError(f"{name}: the directory holds no files")
         files.extend(found)
     return files
+
+
+def _files_below(folder: Path) -> list[str]:
+    """Return every file below a folder that is not hidden. Raises InputError for a folder that cannot be listed."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: {error.strerror}") from None
+
+    below = (
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=refuse)
+        for name in names
+        if not name.startswith(".")
+    )
+    return sorted(str(path) for path in below if path.is_file())
 
 
 def first_bytes(name: str, count: int) -> bytes:

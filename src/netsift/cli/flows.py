@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netsift.cli import options
-from netsift.cli.options import STANDARD_STREAM, capture_settings
+from netsift.cli.options import STANDARD_STREAM, capture_settings, keep_apart
 from netsift.cli.progress import announce_compilation, report_statistics, say_if_empty, with_progress
 from netsift.errors import UsageError
 
@@ -83,6 +83,7 @@ def flows(
         first_packets=first_packets,
     )
     target = None if output == STANDARD_STREAM else output
+    keep_apart(inputs, (target, stats))
     statistics = ReadStatistics()
     _write_flows(inputs, settings, statistics, target, _chosen_format(target, file_format), columns, quiet=quiet)
     if statistics.packets_metered:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from netsift.errors import UsageError
+from netsift.files import refuse_unwritable
 
 if TYPE_CHECKING:
     from netsift.sources.captures import CaptureSettings
@@ -58,6 +60,22 @@ MaxFlows = Annotated[
 FirstPackets = Annotated[
     int, typer.Option(rich_help_panel=_METER, help="How many first packets keep their length and time.")
 ]
+
+
+def keep_apart(inputs: Sequence[str | Path], outputs: Sequence[Path | None]) -> None:
+    """Refuse an output that would destroy an input or another output, and one that cannot be written, before any work.
+
+    Raises UsageError for the first and OutputError for the second.
+    """
+    taken = {Path(name).resolve(): str(name) for name in inputs}
+    for output in outputs:
+        if output is None or output == STANDARD_STREAM or (output.exists() and not output.is_file()):
+            continue
+        other = taken.get(output.resolve())
+        if other is not None:
+            raise UsageError(f"{output} would overwrite {other}: name another output")
+        taken[output.resolve()] = str(output)
+        refuse_unwritable(output)
 
 
 def capture_settings(

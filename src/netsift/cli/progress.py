@@ -40,11 +40,19 @@ SKIP_MEANINGS: Final = {
 
 def announce_compilation(*, quiet: bool) -> None:
     """Say that the first run compiles, because it is the one that takes long."""
-    from netsift.kernels.jit import forgo_linear_algebra, is_compiled
+    from netsift.kernels.jit import cache_directory, forgo_linear_algebra, is_compiled
 
     forgo_linear_algebra()
-    if not quiet and not is_compiled():
-        typer.echo("netsift: first run: compiling, this takes a quarter of a minute once", err=True)
+    if quiet or is_compiled():
+        return
+    if cache_directory() is None:
+        typer.echo(
+            "netsift: compiling for half a minute, as in every run while no cache folder can be written: set "
+            "NETSIFT_CACHE_DIRECTORY to one",
+            err=True,
+        )
+    else:
+        typer.echo("netsift: first run: compiling, which takes half a minute, once", err=True)
 
 
 def with_progress(items: Iterator[Item], statistics: ReadStatistics, *, quiet: bool) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netsift.cli.options import keep_apart
 from netsift.cli.progress import announce_compilation
 from netsift.errors import UsageError
 
@@ -72,6 +73,7 @@ def train(
     inputs += [LabelledInput(path, "attack") for path in attack or ()]
     if not inputs:
         raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
+    keep_apart([source.path for source in inputs], (output,))
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
     if not all(is_flow_file(str(source.path)) for source in inputs):
         announce_compilation(quiet=False)

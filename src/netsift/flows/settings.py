@@ -37,9 +37,12 @@ class MeterSettings:
         """Refuse what the meter could not keep its promises with."""
         for name, value in asdict(self).items():
             if name.endswith("_s") and not 0 <= value <= LONGEST_TIMEOUT_S:
-                raise UsageError(f"{name} must lie between 0 and {LONGEST_TIMEOUT_S:.0f} seconds, not {value}")
+                what = name.removesuffix("_s").replace("_", " ")
+                raise UsageError(f"the {what} must lie between 0 and {LONGEST_TIMEOUT_S:.0f} seconds, not {value}")
         if self.linger_s > self.idle_timeout_s:
-            raise UsageError(f"linger_s ({self.linger_s}) must not exceed idle_timeout_s ({self.idle_timeout_s})")
+            raise UsageError(
+                f"the linger ({self.linger_s} s) must not exceed the idle timeout, {self.idle_timeout_s} s"
+            )
         if not SMALLEST_TABLE <= self.max_flows <= LARGEST_TABLE:
             raise UsageError(f"max_flows must lie between {SMALLEST_TABLE} and {LARGEST_TABLE}, not {self.max_flows}")
         if not 0 <= self.first_packets <= MOST_FIRST_PACKETS:

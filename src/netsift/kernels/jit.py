@@ -1,14 +1,15 @@
 """The one way kernels are compiled, and where the compiled code is kept.
 
 Numba's on-disk cache does not notice a changed compiler flag, nor a changed callee in another file. So no kernel sets
-flags by itself, and the cache directory's name carries a hash of the whole kernels folder: any change there starts a
-fresh cache.
+flags by itself, and the cache directory's name carries a hash of the whole kernels folder and where it lies: any change
+there starts a fresh cache.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache, wraps
@@ -25,14 +26,16 @@ Function = Callable[..., Any]
 config = cast("Any", numba_config)
 
 _MARKER: Final = "complete"
+_OTHER_CACHES_KEPT: Final = 6
 
 
 @cache
 def cache_directory() -> Path | None:
     """Return the folder for compiled kernels, or None when no folder can be written (then each run compiles)."""
     digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode())
+    for source in sorted(Path(__file__).resolve().parent.glob("*.py")):
+        # Numba itself compares path and time of change: another installation of the same source compiles again.
+        digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     for root in _cache_roots():
@@ -64,8 +67,23 @@ def is_compiled() -> bool:
 def mark_compiled() -> None:
     """Remember that all kernels of this source are in the cache."""
     folder = cache_directory()
-    if folder is not None:
+    if folder is not None and not (folder / _MARKER).exists():
         (folder / _MARKER).touch()
+        _remove_old_caches(folder)
+
+
+def _remove_old_caches(kept: Path) -> None:
+    """Remove the compiled kernels of other versions and installations, except the few that were made last."""
+    caches = [path for path in kept.parent.glob("kernels-*") if path != kept and path.is_dir()]
+    for path in sorted(caches, key=_changed_ns, reverse=True)[_OTHER_CACHES_KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # another process removed it
+        return 0
 
 
 def forgo_linear_algebra() -> None:
