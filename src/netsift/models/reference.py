@@ -88,7 +88,9 @@ def feature_reference(
         return FeatureReference(present=_rounded(share), categories=words)
     if not len(present):
         return FeatureReference(present=0.0)
-    quantiles = [_rounded(value) for value in np.quantile(present, REFERENCE_PROBABILITIES).tolist()]
+    quantiles = [
+        _rounded(value) for value in np.quantile(present, REFERENCE_PROBABILITIES, method="inverted_cdf").tolist()
+    ]
     return FeatureReference(
         present=_rounded(share),
         mean=_rounded(float(present.mean())),

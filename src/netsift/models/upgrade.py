@@ -7,6 +7,7 @@ from typing import Any, Final
 from netsift.models.techniques import techniques_of
 
 PROBABILITIES_OF_VERSION_1: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""Where that version kept quantiles."""
 
 
 def upgraded_manifest(loaded: dict[str, Any], version: int) -> dict[str, Any]:
