@@ -59,6 +59,12 @@ def test_inspect_puts_the_worst_protocol_first(run: Program, model: Path) -> Non
     assert content["dialect"] == "netsift"
 
 
+def test_inspect_says_the_version_of_the_file(run: Program) -> None:
+    stored = Path(__file__).resolve().parent.parent / "models" / "stored" / "version-1.netsift"
+    assert "format version 1" in run("model", "inspect", stored).text
+    assert json.loads(run("model", "inspect", stored, "--json").text)["format_version"] == 1
+
+
 def test_what_is_no_model_is_refused(run: Program, tmp_path: Path) -> None:
     path = tmp_path / "no.netsift"
     path.write_bytes(b"PK nothing")

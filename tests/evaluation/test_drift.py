@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
@@ -22,6 +23,7 @@ from netsift.models.forest import ForestSettings
 from netsift.models.labelled import LabelledInput
 from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.flows import read_flows
+from tests.conftest import shared_data
 from tests.models.fitted import silent, small_bundle
 from tests.models.traffic import random_batch
 
@@ -181,3 +183,47 @@ def test_the_json_holds_the_verdict_and_every_column() -> None:
 def test_drift_is_the_same_after_saving() -> None:
     bundle, table, _ = simulated()
     assert judged(parse_bundle(bundle_bytes(bundle)), table) == judged(bundle, table)
+
+
+CIC_COLUMNS = {
+    "Flow Duration": "duration_us",
+    "Total Fwd Packet": "packets_fwd",
+    "Total Bwd packets": "packets_bwd",
+    "Fwd Packet Length Mean": "payload_fwd_mean",
+    "Bwd Packet Length Mean": "payload_bwd_mean",
+    "Flow IAT Mean": "iat_mean_us",
+    "Flow IAT Max": "iat_max_us",
+    "Fwd IAT Mean": "iat_fwd_mean_us",
+    "PSH Flag Count": "psh_packets",
+}
+CIC_FILES = {"BENIGN_5000": None, "DDoS_5000": "flood", "Portscan_5000": "scan", "SSH-Patator_2961": "brute_force"}
+
+
+def cic_flows(folder: Path) -> pa.Table:
+    """Return flows of CIC-IDS2017 under netsift's names, with labels, benign and attack flows mixed."""
+    parts = []
+    for name, attack in CIC_FILES.items():
+        table = pa.csv.read_csv(folder / f"{name}.csv.gz").select(list(CIC_COLUMNS)).rename_columns(CIC_COLUMNS)
+        labels = pa.array(["malicious" if attack else "benign"] * table.num_rows)
+        kinds = pa.array([attack] * table.num_rows, pa.string())
+        parts.append(table.append_column("label", labels).append_column("attack", kinds))
+    mixed = pa.concat_tables(parts, promote_options="permissive")
+    return mixed.take(np.random.default_rng(0).permutation(mixed.num_rows))
+
+
+def test_real_flows_of_another_unit_are_caught(tmp_path: Path) -> None:
+    table = cic_flows(shared_data() / "cicids2017-corrected" / "rnd_5000")
+    half = table.num_rows // 2
+    for number in range(2):
+        part = table.slice(number * half // 2, half // 2)
+        pa.parquet.write_table(part, tmp_path / f"{number}.parquet")
+    inputs = [LabelledInput(tmp_path / f"{number}.parquet") for number in range(2)]
+    dataset = read_dataset(inputs, tuple(CIC_COLUMNS.values()), Sampling(), silent)
+    bundle = train(dataset, ForestSettings(trees=20, depth=10, seed=0), 2, silent).bundle
+    rest = table.slice(half)
+    assert judged(bundle, rest).verdict is Verdict.FITS
+    for names in ((), ("duration_us",)):
+        found = judged(bundle, in_seconds(rest, *names))
+        assert found.verdict is Verdict.DO_NOT_TRUST
+        assert found.columns[0].name.endswith("_us")
+        assert found.columns[0].alien

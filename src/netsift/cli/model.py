@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from netsift.models.bundle import Bundle
-    from netsift.models.manifest import Manifest, Period, ProtocolResult
+    from netsift.models.manifest import Manifest, Period
 
 _WIDTH_OF_A_PIPE: Final = 160
 _NS_PER_S: Final = 1_000_000_000
@@ -130,13 +130,13 @@ def export(
 
 
 def described(bundle: Bundle) -> dict[str, Any]:
-    """Return what a bundle says about itself in a form that JSON can hold, the worst protocol first."""
+    """Return what a bundle says about itself in a form that JSON can hold."""
     manifest = bundle.manifest
     content = manifest.model_dump(mode="json")
-    content["evaluation"] = [result.model_dump(mode="json") for result in worst_first(manifest)]
     content["reference_rows"] = {"benign": bundle.reference.rows} | {
         name: entry.rows for name, entry in bundle.reference.classes.items()
     }
+    content["format_version"] = bundle.stored_version
     content["signature"] = (
         None
         if bundle.signature is None
@@ -145,18 +145,13 @@ def described(bundle: Bundle) -> dict[str, Any]:
     return content
 
 
-def worst_first(manifest: Manifest) -> list[ProtocolResult]:
-    """Return the evaluation with the headline first and then by ROC AUC, the lowest first."""
-    return sorted(manifest.evaluation, key=lambda result: (result.protocol != manifest.headline, result.roc_auc))
-
-
 def _print_model(console: Console, bundle: Bundle) -> None:
     manifest = bundle.manifest
     learner = manifest.learner
     console.print(
         f"{learner.name}, {learner.trees} trees of depth {learner.depth} at most, seed {learner.seed}; "
         f"{len(manifest.features)} columns in, {len(manifest.classes)} classes out; made by netsift "
-        f"{manifest.netsift_version}, format version {manifest.format_version}"
+        f"{manifest.netsift_version}, format version {bundle.stored_version}"
     )
     console.print(_signature_text(bundle, trusted=False))
     console.print()
@@ -203,11 +198,15 @@ def _protocol_table(manifest: Manifest) -> Table:
             f"{result.rows:,}",
             f"{result.f1:.4f}",
             f"{result.roc_auc:.4f}",
-            *(f"{point.recall:.4f}" for point in result.operating_points),
+            *(_figure(point.recall) for point in result.operating_points),
         )
-        for result in worst_first(manifest)
+        for result in manifest.evaluation
     ]
     return _table("How good it is", header, rows)
+
+
+def _figure(share: float | None) -> str:
+    return "too few flows" if share is None else f"{share:.4f}"
 
 
 def _class_table(manifest: Manifest) -> Table:

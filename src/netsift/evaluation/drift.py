@@ -28,9 +28,9 @@ import numpy.typing as npt
 from netsift.detectors.base import Scores
 from netsift.models.bundle import Bundle
 from netsift.models.dataset import Reservoir
-from netsift.models.features import BY_NAME, FeatureMatrix
-from netsift.models.manifest import FeatureReference, Manifest, Reference
-from netsift.models.reference import cumulative_shares, distinct
+from netsift.models.features import FeatureMatrix
+from netsift.models.manifest import FeatureEntry, FeatureReference, Manifest, Reference
+from netsift.models.reference import cumulative_shares, distinct, whole_hundredths
 from netsift.models.upgrade import PROBABILITIES_OF_VERSION_1
 
 LEAST_ROWS: Final = 500
@@ -219,8 +219,10 @@ def _compare(bundle: Bundle, matrix: FeatureMatrix, labels: npt.NDArray[np.int64
     weights = _weights(labels, manifest.classes)
     importance = _importance(manifest)
     columns = [
-        _column_drift(name, matrix[:, position], _parts(reference, name, weights), importance.get(name, 0.0))
-        for position, name in enumerate(manifest.feature_names)
+        _column_drift(
+            entry, matrix[:, position], _parts(reference, entry.name, weights), importance.get(entry.name, 0.0)
+        )
+        for position, entry in enumerate(manifest.features)
     ]
     columns.sort(key=lambda column: (not column.alien, -column.stability * column.importance, -column.stability))
     score = _score_drift(reference, matrix[:, -1], weights)
@@ -268,14 +270,15 @@ def _score_drift(
     parts = [(weights.get(label, 0.0), entry.score) for label, entry in reference.classes.items()]
     benign = 1.0 - sum(weight for weight, _ in parts)
     known = [(benign, reference.score), *((weight, entry) for weight, entry in parts if entry is not None and weight)]
-    return _number_drift(SCORE, "", values, known, 0.0)
+    return _number_drift(SCORE, "", whole_hundredths(values), known, 0.0)
 
 
-def _column_drift(name: str, values: npt.NDArray[np.float32], parts: Sequence[Part], importance: float) -> ColumnDrift:
-    feature = BY_NAME[name]
-    if feature.categories:
-        return _word_drift(name, feature.categories, values, parts, importance)
-    return _number_drift(name, feature.unit, values, parts, importance)
+def _column_drift(
+    entry: FeatureEntry, values: npt.NDArray[np.float32], parts: Sequence[Part], importance: float
+) -> ColumnDrift:
+    if entry.categories:
+        return _word_drift(entry.name, entry.categories, values, parts, importance)
+    return _number_drift(entry.name, entry.unit, values, parts, importance)
 
 
 def _word_drift(

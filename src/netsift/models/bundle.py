@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -59,7 +59,8 @@ _PROBABILITIES: Final = (REFERENCE_PROBABILITIES, PROBABILITIES_OF_VERSION_1)
 class Bundle:
     """A model whose every part was checked; made by :func:`load_bundle` or by training.
 
-    ``signature`` is the one that the file had; it holds for that file only and is not written again.
+    ``signature`` and ``stored_version`` are the signature and the format version that the file had; a signature holds
+    for that file only and is not written again.
     """
 
     manifest: Manifest
@@ -67,6 +68,7 @@ class Bundle:
     reference: Reference
     card: str
     signature: Signature | None = None
+    stored_version: int = field(default=FORMAT_VERSION, compare=False)
 
     @cached_property
     def trees(self) -> TreeEnsemble:
@@ -187,7 +189,7 @@ def _bundle(members: Mapping[str, bytes], signature: Signature | None = None) ->
         graph = with_columns(graph, manifest.feature_names)
         hashes = member_hashes(graph, reference, card)
         manifest = manifest.model_copy(update={"format_version": FORMAT_VERSION, "members": hashes})
-    bundle = Bundle(manifest, graph, reference, card, signature)
+    bundle = Bundle(manifest, graph, reference, card, signature, version)
     _ = bundle.trees  # audits the graph
     return bundle
 

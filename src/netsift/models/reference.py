@@ -6,7 +6,7 @@ They are kept in the bundle so that explanations can say what is usual, and so t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,8 @@ def training_reference(
 ) -> Reference:
     """Return the reference of training rows (rows, features) whose classes (rows,) are indices into ``names``.
 
-    ``scores`` (rows,) are those that evaluation gave each row, by a model that did not learn from it.
+    ``scores`` (rows,) are those that evaluation gave each row by a model that did not learn from it, below zero for a
+    row that was not scored.
     """
     benign = _class_reference(matrix, classes == _BENIGN, feature_names, scores, None)
     attacks = {
@@ -56,12 +57,18 @@ def _class_reference(
         edges = _edges(benign.features[name]) if benign else None
         features[name] = feature_reference(matrix[rows, position], BY_NAME[name].categories, edges)
     edges = _edges(benign.score) if benign and benign.score else None
-    score = feature_reference(scores[rows].astype(np.float32), (), edges)
+    scored = whole_hundredths(scores[rows][scores[rows] >= 0])
+    score = feature_reference(scored, (), edges) if len(scored) else None
     return ClassReference(rows=len(rows), features=features, score=score)
 
 
 def _edges(benign: FeatureReference) -> list[float]:
     return distinct(benign.quantiles or [])
+
+
+def whole_hundredths(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Return scores (rows,) in steps of 0.01: smaller differences say more about a forest than about its traffic."""
+    return np.round(scores.astype(np.float64), 2).astype(np.float32)
 
 
 def distinct(quantiles: Sequence[float]) -> list[float]:
