@@ -18,7 +18,7 @@ Every column falls into bins: missing, and intervals between quantiles of its be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -82,7 +82,8 @@ class ColumnDrift:
 
     ``stability`` is the population stability index, ``distance`` the Kolmogorov-Smirnov statistic (None for words),
     ``importance`` the column's share of the model's importance. ``was`` and ``now`` are medians or most frequent words,
-    None where most values are missing. An ``alien`` column has next to nothing in common with what it was.
+    None where most values are missing. An ``alien`` column has next to nothing in common with what it was; a
+    score is ``raised`` when its mean is above that of the reference.
     """
 
     name: str
@@ -93,6 +94,7 @@ class ColumnDrift:
     was: float | str | None
     now: float | str | None
     alien: bool = False
+    raised: bool = False
 
     @property
     def shifted(self) -> bool:
@@ -236,7 +238,7 @@ def _verdict(
 ) -> Verdict:
     if any(column.alien for column in columns) or (ordinary and shifted_share >= DISTRUSTED_SHARE):
         return Verdict.DO_NOT_TRUST
-    if shifted_share >= DOUBTFUL_SHARE or (score is not None and score.shifted):
+    if shifted_share >= DOUBTFUL_SHARE or (score is not None and score.shifted and score.raised):
         return Verdict.DOUBTFUL
     return Verdict.FITS
 
@@ -270,7 +272,9 @@ def _score_drift(
     parts = [(weights.get(label, 0.0), entry.score) for label, entry in reference.classes.items()]
     benign = 1.0 - sum(weight for weight, _ in parts)
     known = [(benign, reference.score), *((weight, entry) for weight, entry in parts if entry is not None and weight)]
-    return _number_drift(SCORE, "", whole_hundredths(values), known, 0.0)
+    steps = whole_hundredths(values)
+    usual = sum(weight * (entry.mean or 0.0) for weight, entry in known)
+    return replace(_number_drift(SCORE, "", steps, known, 0.0), raised=float(steps.mean()) > usual)
 
 
 def _column_drift(
@@ -308,30 +312,37 @@ def _number_drift(
     present = values[values >= 0].astype(np.float64)
     present_now = len(present) / len(values)
     observed = np.array(cumulative_shares(present, edges))
-    missing_was = sum(weight * (1 - one.present) for weight, one in parts)
-    up_to_was = sum(
-        (weight * one.present * _cumulative(one, edges, observed) for weight, one in parts if one.quantiles),
-        start=np.zeros(len(edges)),
+    now = _shares_up_to(present_now, observed)
+    each = [_shares_up_to(one.present, _cumulative(one, edges, observed)) for _, one in parts]
+    was = sum((weight * shares for (weight, _), shares in zip(parts, each, strict=True)), start=np.zeros(len(now)))
+    alien = importance >= ALIEN_IMPORTANCE and _alien(each, now, edges, float((values > 0).mean()))
+    return ColumnDrift(
+        name=name,
+        unit=unit,
+        stability=stability_index(*_number_bins(was, now), len(values)),
+        distance=float(np.abs(was - now).max()),
+        importance=importance,
+        was=_median_was(was, edges),
+        now=_median_now(values),
+        alien=alien,
     )
-    was = np.concatenate([[missing_was], missing_was + up_to_was, [1.0]])
-    now = np.concatenate([[1 - present_now], 1 - present_now + present_now * observed, [1.0]])
-    stability = stability_index(*_number_bins(was, now), len(values))
-    distance = float(np.abs(was - now).max())
-    alien = importance >= ALIEN_IMPORTANCE and _alien(was, now, edges, float((values > 0).mean()))
-    return ColumnDrift(name, unit, stability, distance, importance, _median_was(was, edges), _median_now(values), alien)
 
 
-def _alien(was: Shares, now: Shares, edges: Sequence[float], positive_now: float) -> bool:
-    """Return whether the values above 0 have next to nothing in common with those of the reference.
+def _shares_up_to(present: float, cumulative: Shares) -> Shares:
+    """Return the share of rows that are missing, or up to each edge, or up to the greatest value."""
+    missing = 1 - present
+    return np.concatenate([[missing], missing + present * cumulative, [1.0]])
 
-    ``was`` and ``now`` are cumulative shares: up to missing, to each edge, and to the greatest value.
-    """
+
+def _alien(each: Sequence[Shares], now: Shares, edges: Sequence[float], positive_now: float) -> bool:
+    """Return whether the values above 0 have next to nothing in common with those of any class in ``each``."""
     zero = 1 if edges and edges[0] <= 0 else 0
-    positive_was = 1 - float(was[zero])
-    if min(positive_was, positive_now) < ALIEN_SHARE:
+    known = [was for was in each if 1 - was[zero] >= ALIEN_SHARE]
+    if positive_now < ALIEN_SHARE or not known:
         return False
-    apart = np.abs((was[zero:] - was[zero]) / positive_was - (now[zero:] - (1 - positive_now)) / positive_now)
-    return float(apart[1:].max()) >= ALIEN_FROM
+    above = (now[zero:] - (1 - positive_now)) / positive_now
+    apart = [np.abs((was[zero:] - was[zero]) / (1 - was[zero]) - above)[1:].max() for was in known]
+    return bool(min(apart) >= ALIEN_FROM)
 
 
 def _cumulative(one: FeatureReference, edges: Sequence[float], observed: Shares) -> Shares:
@@ -340,6 +351,8 @@ def _cumulative(one: FeatureReference, edges: Sequence[float], observed: Shares)
     Format version 1 kept quantiles alone. They say no more than that the share lies between the probability of the
     quantile and that of the next; within these limits it is taken to be what was ``observed``.
     """
+    if not one.quantiles:
+        return np.zeros(len(edges))
     if one.cumulative is not None:
         return np.array(one.cumulative)
     quantiles = np.array(one.quantiles)
