@@ -40,7 +40,7 @@ docs: $(VENV)/.dev ## Write the generated pages of docs/
 
 bench: $(VENV)/.dev ## Measure speed and memory beside other tools
 	$(BIN)/python benchmarks/run.py
-	$(BIN)/python -m pytest -q --benchmark-only --benchmark-columns=min,median,rounds benchmarks
+	$(BIN)/python -m pytest -q --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds benchmarks
 
 serve: ## Serve the web page (not part of this version)
 	@echo "There is no web page in this version; 'make demo' shows the findings in the terminal." >&2
