@@ -75,7 +75,7 @@ def test_nothing_found_is_said_aloud(tmp_path: Path, model: Path) -> None:
     result = detect(path, "--model", model, "--false-positive-rate", "0.001")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert result.stderr.splitlines()[-1] == "nothing found"
+    assert result.stderr.splitlines()[-2] == "nothing found"
 
 
 def test_no_flows_are_said_aloud(tmp_path: Path, model: Path) -> None:

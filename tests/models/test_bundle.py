@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 
 from netsift.errors import InputError, OutputError
+from netsift.models import audit
 from netsift.models import bundle as bundles
 from netsift.models.bundle import bundle_bytes, load_bundle, member_hashes, parse_bundle, save_bundle
 from tests.models.fitted import FEATURE_NAMES, small_bundle
@@ -135,6 +136,20 @@ def duplicate_member(members: Members) -> bytes:
     return content.replace(b"MODEL.onnx", b"model.onnx")
 
 
+def hidden_path(members: Members) -> bytes:
+    """Hide a path behind a zero byte, where zipfile's name ends and that of other programs does not."""
+    content = packed({**members, "signature.jsonX../../x": b"{}"})
+    return content.replace(b"signature.jsonX../../x", b"signature.json\0../../x")
+
+
+def overlapping(members: Members) -> bytes:
+    """Let the directory say that the card lies where the graph lies."""
+    content = bytearray(packed(members, zipfile.ZIP_STORED))
+    card, graph = (content.rindex(name) - 46 for name in (b"model_card.md", b"model.onnx"))
+    content[card + 42 : card + 46] = content[graph + 42 : graph + 46]
+    return bytes(content)
+
+
 def zip_bomb(members: Members) -> bytes:
     """Put in a graph of zeros."""
     return packed({**members, "model.onnx": bytes(10_000_000)})
@@ -171,6 +186,8 @@ def flipped_bit(members: Members) -> bytes:
     [
         (extra_member, "holds 'run.py', which does not belong"),
         (path_trick, r"holds '\.\./model\.onnx', which does not belong"),
+        (hidden_path, r"holds 'signature\.json\\x00\.\./\.\./x', which does not belong"),
+        (overlapping, "not a netsift model, or it is damaged"),
         (missing_member, "lacks reference.json"),
         (duplicate_member, "holds model.onnx more than once"),
         (zip_bomb, "packed more than 200 times: a zip bomb"),
@@ -196,6 +213,7 @@ def flipped_bit(members: Members) -> bytes:
         (lambda members: packed({**members, "manifest.json": b"[]"}), "does not say its format version"),
         (lambda members: with_hashes({**members, "model_card.md": b"\xff"}), "model_card.md is not UTF-8 text"),
         (lambda members: with_hashes({**members, "reference.json": b"{}"}), "reference.json is wrong at rows"),
+        (lambda members: with_hashes({**members, "signature.json": b"{}"}), "signature.json is wrong at algorithm"),
         (lambda members: with_hashes({**members, "model.onnx": b"\xff\xff"}), "graph is not an ONNX file"),
     ],
 )
@@ -212,7 +230,7 @@ def nan_threshold(manifest: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda m: m.update(format_version=99), "has format version 99; this netsift reads up to 1: update netsift"),
+        (lambda m: m.update(format_version=99), "has format version 99; this netsift reads up to 2: update netsift"),
         (lambda m: m.update(format_version="1"), "does not say its format version"),
         (lambda m: m.update(flow_schema_version=99), "flow columns of a newer netsift"),
         (nan_threshold, r"wrong at thresholds.0.threshold: input should be a finite number"),
@@ -222,18 +240,55 @@ def nan_threshold(manifest: dict[str, Any]) -> None:
         (lambda m: m.pop("classes"), "wrong at classes: field required"),
         (lambda m: m.update(classes=["scan", "benign"]), "do not begin with benign"),
         (lambda m: m.update(classes=["benign", "scan", "scan"]), "names a class twice"),
-        (lambda m: m.update(classes=["benign", "scan"]), f"does not take {len(FEATURE_NAMES)} features and give 2"),
+        (
+            lambda m: m.update(classes=["benign", "scan"], techniques={}),
+            "does not describe exactly the model's classes",
+        ),
         (lambda m: m["members"].pop("model.onnx"), "does not give the hash of every member"),
         (lambda m: m["features"].append(m["features"][0]), "names a feature twice"),
         (lambda m: m["features"][0].update(name="colour"), "features that this netsift does not have: colour"),
         (lambda m: m["features"][3].update(unit="furlongs"), "has another unit or other categories"),
         (lambda m: m["features"].pop(), "does not describe exactly the model's features"),
+        (lambda m: m["features"].reverse(), "columns in another order than the manifest"),
+        (lambda m: m.update(techniques={"scan": ["T1"]}), "wrong at techniques.scan.0"),
+        (
+            lambda m: m.update(techniques={"walk": ["T1046"]}),
+            "techniques of a class that the model does not have: walk",
+        ),
+        (lambda m: m.update(dialect="klingon"), "wrong at dialect"),
+        (lambda m: m["learner"].update(name="oracle"), "learner 'oracle' is none that this netsift knows"),
         (lambda m: m.update(headline="wish"), "quotes an evaluation that it does not hold"),
     ],
 )
 def test_a_wrong_manifest_is_refused(change: Callable[[dict[str, Any]], Any], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         parse_bundle(changed_manifest(change))
+
+
+def changed_reference(change: Callable[[dict[str, Any]], Any]) -> bytes:
+    """Return a bundle with a changed reference and right hashes."""
+    members = unpacked()
+    reference = json.loads(members["reference.json"])
+    change(reference)
+    return with_hashes({**members, "reference.json": json.dumps(reference).encode()})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda r: r["classes"].pop("scan"), "does not describe exactly the model's classes"),
+        (lambda r: r["classes"]["scan"]["features"].pop("packets"), "does not describe exactly the model's features"),
+        (lambda r: r["features"]["packets"]["quantiles"].reverse(), "wrong at packets"),
+        (lambda r: r["features"]["packets"]["quantiles"].pop(), "wrong at packets"),
+        (lambda r: r["classes"]["scan"]["features"]["packets"]["cumulative"].pop(), "wrong at packets"),
+        (lambda r: r["classes"]["scan"]["score"]["cumulative"].append(1.0), "wrong at score"),
+        (lambda r: r["probabilities"].pop(), "does not have the quantiles that netsift writes"),
+        (lambda r: r["features"]["packets"].update(mean=float("inf")), "wrong at features.packets.mean"),
+    ],
+)
+def test_a_wrong_reference_is_refused(change: Callable[[dict[str, Any]], Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        parse_bundle(changed_reference(change))
 
 
 def external_data(model: ModelProto) -> None:
@@ -246,6 +301,22 @@ def external_data(model: ModelProto) -> None:
 def foreign_operator(model: ModelProto) -> None:
     """Put a loop into the graph."""
     model.graph.node.append(helper.make_node("Loop", [], ["x"]))
+
+
+def oversized_tensor(model: ModelProto) -> None:
+    """Declare a tensor that would fill any memory."""
+    model.graph.initializer.append(TensorProto(name="t", dims=[1 << 40], data_type=TensorProto.FLOAT))
+
+
+def external_attribute(model: ModelProto) -> None:
+    """Refer to a file outside the bundle from within an attribute that is allowed."""
+    tensor = TensorProto(name="weights", data_location=TensorProto.EXTERNAL)
+    attribute(model, "nodes_values").t.CopyFrom(tensor)
+
+
+def subgraph(model: ModelProto) -> None:
+    """Hide a graph in an attribute that is allowed."""
+    attribute(model, "nodes_values").g.name = "hidden"
 
 
 def cycle(model: ModelProto) -> None:
@@ -264,12 +335,21 @@ def two_parents(model: ModelProto) -> None:
         (foreign_operator, "uses the operator 'Loop', which is not allowed"),
         (external_data, "refers to data outside the bundle"),
         (lambda m: m.graph.initializer.append(TensorProto(name="t")), "holds tensors"),
+        (oversized_tensor, "holds tensors"),
+        (external_attribute, "another kind of nodes_values"),
+        (subgraph, "another kind of nodes_values"),
+        (lambda m: setattr(attribute(m, "class_ids"), "type", 6), "another kind of class_ids"),
+        (lambda m: m.metadata_props.add(key="k", value="v"), "holds metadata_props"),
+        (lambda m: m.graph.value_info.add(name="v"), "holds value_info"),
+        (lambda m: m.graph.node[0].metadata_props.add(key="k", value="v"), "a node with metadata_props"),
+        (lambda m: m.MergeFromString(b"\xfa\x7f\x01x"), "holds fields that ONNX does not have"),
+        (lambda m: setattr(m, "ir_version", 99), "operators newer than this version"),
         (lambda m: m.functions.add(name="f"), "holds functions or training steps"),
         (lambda m: m.opset_import.add(domain="com.microsoft", version=1), "operators newer than this version"),
         (lambda m: m.graph.node.append(m.graph.node[0]), "has 2 nodes instead of one"),
         (lambda m: m.graph.node[0].input.append("more"), "does not connect its inputs and outputs"),
         (lambda m: m.graph.input.add(name="more"), f"does not take {len(FEATURE_NAMES)} features"),
-        (lambda m: m.graph.node[0].attribute.pop(), "attributes that netsift does not write"),
+        (lambda m: m.graph.node[0].attribute.pop(), "attributes that netsift does not write, or lacks"),
         (lambda m: setattr(attribute(m, "post_transform"), "s", b"PROBIT"), "transforms its scores"),
         (lambda m: attribute(m, "nodes_modes").strings.pop(), "nodes_modes instead of"),
         (lambda m: attribute(m, "nodes_modes").strings.__setitem__(0, b"BRANCH_EQ"), "neither a leaf nor a comparison"),
@@ -292,6 +372,12 @@ def two_parents(model: ModelProto) -> None:
 def test_a_wrong_graph_is_refused_though_its_hash_is_right(change: Callable[[ModelProto], Any], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         parse_bundle(changed_graph(change))
+
+
+def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "MAX_NODES", 10)
+    with pytest.raises(InputError, match=r"nodes; allowed are 1 to 10"):
+        parse_bundle(bundle_bytes(small_bundle()))
 
 
 @settings(max_examples=150)

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from onnxruntime import InferenceSession
 from sklearn.ensemble import RandomForestClassifier
 
+from netsift.models.audit import audit_graph
 from netsift.models.features import FeatureMatrix
-from netsift.models.graph import audit_graph, export_forest, floor_to_float32
+from netsift.models.graph import export_forest, floor_to_float32
 from netsift.models.trees import contributions
+
+NAMES = tuple("abcdefg")
 
 
 def fitted(classes: int, seed: int) -> tuple[RandomForestClassifier, FeatureMatrix]:
@@ -28,7 +31,7 @@ def fitted(classes: int, seed: int) -> tuple[RandomForestClassifier, FeatureMatr
 @pytest.mark.parametrize("classes", [2, 3])
 def test_onnx_and_scikit_learn_agree(classes: int) -> None:
     forest, rows = fitted(classes, 1)
-    session = InferenceSession(export_forest(forest, 7), providers=["CPUExecutionProvider"])
+    session = InferenceSession(export_forest(forest, NAMES[:7]), providers=["CPUExecutionProvider"])
     probabilities = session.run(["probabilities"], {"features": rows})[0]
     assert np.abs(probabilities - forest.predict_proba(rows)).max() < 1e-5
 
@@ -36,14 +39,14 @@ def test_onnx_and_scikit_learn_agree(classes: int) -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_contributions_add_up_to_the_score(classes: int) -> None:
     forest, rows = fitted(classes, 2)
-    trees = audit_graph(export_forest(forest, 7), 7, classes)
+    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], classes)
     score = trees.base + contributions(trees, rows).sum(axis=1)
     assert np.abs(score - forest.predict_proba(rows)[:, 1:].sum(axis=1)).max() < 1e-5
 
 
 def test_inner_nodes_have_the_values_of_the_learner() -> None:
     forest, _ = fitted(2, 3)
-    trees = audit_graph(export_forest(forest, 7), 7, 2)
+    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
     tree = forest.estimators_[0].tree_
     expected = tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1) / len(forest.estimators_)
     assert np.abs(trees.values[: tree.node_count] - expected).max() < 1e-5
@@ -53,7 +56,7 @@ def test_a_feature_that_no_tree_asks_contributes_nothing() -> None:
     random = np.random.default_rng(0)
     matrix = np.stack([random.random(200), np.full(200, 3.0)], axis=1).astype(np.float32)
     forest = RandomForestClassifier(5, random_state=0).fit(matrix, matrix[:, 0] > 0.5)
-    trees = audit_graph(export_forest(forest, 2), 2, 2)
+    trees = audit_graph(export_forest(forest, NAMES[:2]), "random forest", NAMES[:2], 2)
     parts = contributions(trees, matrix)
     assert (parts[:, 1] == 0).all()
     assert (np.sign(parts[:, 0]) == np.where(matrix[:, 0] > 0.5, 1, -1)).all()
@@ -61,20 +64,20 @@ def test_a_feature_that_no_tree_asks_contributes_nothing() -> None:
 
 def test_no_rows_have_no_contributions() -> None:
     forest, rows = fitted(2, 4)
-    trees = audit_graph(export_forest(forest, 7), 7, 2)
+    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
     assert contributions(trees, rows[:0]).shape == (0, 7)
 
 
 def test_rows_are_explained_alike_alone_and_together() -> None:
     forest, rows = fitted(3, 5)
-    trees = audit_graph(export_forest(forest, 7), 7, 3)
+    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 3)
     many = np.concatenate([rows, rows, rows])
     assert np.allclose(contributions(trees, many)[:400], contributions(trees, rows), atol=1e-12)
     assert np.allclose(contributions(trees, rows[7:8])[0], contributions(trees, rows)[7], atol=1e-12)
 
 
 def test_the_same_forest_gives_the_same_graph() -> None:
-    assert export_forest(fitted(3, 6)[0], 7) == export_forest(fitted(3, 6)[0], 7)
+    assert export_forest(fitted(3, 6)[0], NAMES) == export_forest(fitted(3, 6)[0], NAMES)
 
 
 @settings(max_examples=200)

@@ -13,7 +13,7 @@ from netsift.detectors.base import Detector
 from netsift.flows.schema import BY_NAME as COLUMN_BY_NAME
 from netsift.flows.schema import Validity
 from netsift.models.features import BY_NAME, Feature, FeatureMatrix
-from netsift.models.manifest import REFERENCE_PROBABILITIES, FeatureReference, Reference
+from netsift.models.manifest import FeatureReference, Reference
 
 MOST_COLUMNS: Final = 5
 """Columns named per finding."""
@@ -38,8 +38,10 @@ _ABSENCES: Final[dict[Validity, str]] = {
 }
 """What it says about a flow that its columns of this validity are absent."""
 
-_LOW: Final = REFERENCE_PROBABILITIES.index(0.05)
-_HIGH: Final = REFERENCE_PROBABILITIES.index(0.95)
+_LOW: Final = 1
+_HIGH: Final = -2
+"""Where the 5 % and 95 % quantiles stand in the references of every format version."""
+
 _COMMON_SHARE: Final = 0.05
 _TIME_STEPS: Final = ((3_600e6, "h"), (60e6, "min"), (1e6, "s"), (1e3, "ms"), (0.0, "µs"))
 _COUNT_STEPS: Final = ((1e12, " T"), (1e9, " G"), (1e6, " M"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,8 +44,11 @@ def find(
     reference: Reference,
     threshold: float,
     groups: FindingGroups | None = None,
+    observe: Callable[[Scores], None] | None = None,
 ) -> Detection:
     """Score every batch, group the flows whose score reaches the threshold, and explain each group.
+
+    ``observe`` is shown the scores of every batch.
 
     Raises:
         InputError: a batch lacks columns that the detector needs; all of them are named.
@@ -55,6 +58,8 @@ def find(
     for batch in batches:
         _require_columns(batch)
         scores = detector.score(batch)
+        if observe is not None:
+            observe(scores)
         rows = np.flatnonzero(scores.score >= np.float32(threshold))
         flows += batch.num_rows
         packets += int(pc.sum(batch.column("packets")).as_py() or 0)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from netsift.cli.drift import drift_line
+from netsift.cli.options import ModelKey
 from netsift.cli.progress import announce_compilation, report_statistics, with_progress
 from netsift.files import whole_file
 
@@ -41,31 +43,36 @@ def detect(
         float, typer.Option(help="Share of ordinary flows that may be flagged; the model says which it knows.")
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Findings shown in the table.")] = 20,
+    key: ModelKey = None,
 ) -> None:
     """Find attacks in captures or flow files and say why each was flagged.
 
-    The counts go to standard error, the table to standard output. Flows of one source and one kind of attack that lie
+    The counts go to standard error, with a line that says whether the traffic looks like what the model learned from;
+    the table goes to standard output. Flows of one source and one kind of attack that lie
     close in time are one finding.
     """
     from netsift.alerts.pipeline import find
     from netsift.detectors.forest import ForestDetector
+    from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.models.bundle import load_bundle
     from netsift.sources.flows import read_flows
     from netsift.sources.statistics import ReadStatistics
     from netsift.sources.tables import is_flow_file
 
-    bundle = load_bundle(model or default_model())
+    bundle = load_bundle(model or default_model(), key)
     threshold = bundle.threshold(false_positive_rate)
     statistics = ReadStatistics()
     if not all(is_flow_file(str(path)) for path in inputs):
         announce_compilation(quiet=False)
     batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
-    found = find(batches, ForestDetector(bundle), bundle.reference, threshold)
+    watch = DriftWatch(bundle)
+    found = find(batches, ForestDetector(bundle), bundle.reference, threshold, observe=watch.observe)
     if statistics.packets_metered:
         mark_compiled()
     report_statistics(statistics, None, quiet=True)
     _say_counts(found, bundle, threshold, false_positive_rate)
+    typer.echo(drift_line(watch.judge()), err=True)
     if output is not None:
         _write(found.findings, output)
     if output != _STANDARD_STREAM:

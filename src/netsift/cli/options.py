@@ -60,6 +60,16 @@ MaxFlows = Annotated[
 FirstPackets = Annotated[
     int, typer.Option(rich_help_panel=_METER, help="How many first packets keep their length and time.")
 ]
+ModelKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        envvar="NETSIFT_MODEL_KEY",
+        metavar="PEM",
+        show_default=False,
+        help="Public key that the model must be signed with; see netsift model sign.",
+    ),
+]
 
 
 def keep_apart(inputs: Sequence[str | Path], outputs: Sequence[Path | None]) -> None:

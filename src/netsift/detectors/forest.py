@@ -59,7 +59,10 @@ class ForestDetector:
         Raises:
             InputError: the batch lacks columns; all of them are named.
         """
-        matrix = feature_matrix(batch, self.feature_names)
+        return self.score_matrix(feature_matrix(batch, self.feature_names))
+
+    def score_matrix(self, matrix: FeatureMatrix) -> Scores:
+        """Score rows (rows, features) that are already features, in the order of ``feature_names``."""
         probabilities = self._probabilities(matrix)[:, 1:]
         score = np.clip(probabilities.sum(axis=1, dtype=np.float64), 0, 1).astype(np.float32)
         return Scores(score, probabilities.argmax(axis=1), matrix)

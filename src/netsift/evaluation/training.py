@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from netsift.evaluation.plots import Curve
 from netsift.evaluation.splits import Folds, grouped_folds, stratified_folds
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.bundle import Bundle, member_hashes
-from netsift.models.dataset import Dataset
+from netsift.models.dataset import Dataset, training_inputs
 from netsift.models.features import BY_NAME
 from netsift.models.forest import ForestSettings, class_probabilities, fit_forest
 from netsift.models.graph import export_forest
@@ -31,7 +31,8 @@ from netsift.models.manifest import (
     ProtocolResult,
     Threshold,
 )
-from netsift.models.reference import benign_reference
+from netsift.models.reference import training_reference
+from netsift.models.techniques import techniques_of
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -94,10 +95,11 @@ def train(dataset: Dataset, settings: ForestSettings, folds: int, progress: Prog
     )
     progress("fitting the final forest", 0, 1)
     forest = fit_forest(dataset.matrix, dataset.classes, settings)
-    graph = export_forest(forest, len(dataset.feature_names))
-    bundle = _bundle(dataset, settings, results, importance, graph)
+    graph = export_forest(forest, dataset.feature_names)
+    scores_of = {protocol: attack_scores(values) for protocol, values in probabilities.items()}
+    bundle = _bundle(dataset, settings, results, importance, graph, scores_of)
     attack = dataset.classes > 0
-    curves = tuple(Curve(name, attack, attack_scores(scores)) for name, scores in probabilities.items())
+    curves = tuple(Curve(name, attack, scores) for name, scores in scores_of.items())
     predicted = probabilities[bundle.manifest.headline].argmax(axis=1)
     return Trained(bundle, curves, dataset.classes, predicted, not_asked)
 
@@ -145,6 +147,7 @@ def _bundle(
     results: Sequence[ProtocolResult],
     importance: list[Importance],
     graph: bytes,
+    scores_of: Mapping[str, Values],
 ) -> Bundle:
     headline = worst(results)
     entries = [BY_NAME[name] for name in dataset.feature_names]
@@ -153,7 +156,9 @@ def _bundle(
         netsift_version=_version("netsift"),
         flow_schema_version=SCHEMA_VERSION,
         features=[FeatureEntry(name=one.name, unit=one.unit, categories=list(one.categories)) for one in entries],
+        dialect="netsift",
         classes=list(dataset.names),
+        techniques=techniques_of(dataset.names),
         thresholds=[
             Threshold(false_positive_rate=point.false_positive_rate, threshold=point.threshold)
             for point in headline.operating_points
@@ -161,7 +166,7 @@ def _bundle(
         headline=headline.protocol,
         evaluation=sorted(results, key=lambda result: result.protocol != headline.protocol),
         importance=importance,
-        training=list(dataset.inputs),
+        training=training_inputs(dataset),
         training_rows=dataset.rows_of_class,
         learner=Learner(
             name="random forest",
@@ -174,7 +179,8 @@ def _bundle(
         members={},
     )
     card = model_card(manifest)
-    reference = benign_reference(dataset.matrix[dataset.classes == 0], dataset.feature_names)
+    scores = scores_of[headline.protocol]
+    reference = training_reference(dataset.matrix, dataset.classes, dataset.names, dataset.feature_names, scores)
     complete = manifest.model_copy(update={"members": member_hashes(graph, reference, card)})
     return Bundle(complete, graph, reference, card)
 

@@ -15,7 +15,7 @@ NETSIFT: Final = "netsift"
 
 # Header of the MachineLearningCVE files of CIC-IDS2017 (Canadian Institute for Cybersecurity), without the label.
 # Five columns have no column of their own here: their definitions repeat or square another.
-_CICFLOWMETER_2017: Final = (
+CICFLOWMETER_2017: Final = (
     "Destination Port", "Flow Duration", "Total Fwd Packets", "Total Backward Packets", "Total Length of Fwd Packets",
     "Total Length of Bwd Packets", "Fwd Packet Length Max", "Fwd Packet Length Min", "Fwd Packet Length Mean",
     "Fwd Packet Length Std", "Bwd Packet Length Max", "Bwd Packet Length Min", "Bwd Packet Length Mean",
@@ -74,7 +74,7 @@ def column_selection(choice: str) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     if choice == NETSIFT:
         return lambda batch: batch
     if choice == "cicflowmeter":
-        return lambda batch: _cicflowmeter(batch, _CICFLOWMETER_2017, "cicflowmeter_2017")
+        return lambda batch: _cicflowmeter(batch, CICFLOWMETER_2017, "cicflowmeter_2017")
     if choice == "cicflowmeter-2018":
         return lambda batch: _cicflowmeter(batch, _CICFLOWMETER_2018, "cicflowmeter_2018")
     names = list(dict.fromkeys(name.strip() for name in choice.split(",")))

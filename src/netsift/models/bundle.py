@@ -4,70 +4,77 @@
 member         content
 ============== =====================================================================================================
 manifest.json  features, classes, thresholds, evaluation, training data, versions, SHA-256 of the other members
-model.onnx     the forest (:mod:`netsift.models.graph`)
-reference.json usual values of every feature in benign training traffic
-model_card.md  the same for a reader
+model.onnx     the model (:mod:`netsift.models.graph`), whose trees explanations are made from as well
+reference.json usual values of every feature in every class of the training traffic
+model_card.md  the manifest for a reader
+signature.json who made it (:mod:`netsift.models.signing`); may be absent
 ============== =====================================================================================================
 
-Opening checks, in this order: it is a zip file of bounded size; its members are exactly these four, each once; their
-sizes and compression ratios are bounded; they unpack to the declared size; the manifest is of a known version and
-well typed; every member has the hash that the manifest says; the features are features of this netsift with the same
-unit and categories; the graph is one that netsift writes. Only then may a runtime see the graph. The same content gives
-the same bytes.
+Opening checks, in this order: the file is a zip archive of bounded size; its members are these, each once; their sizes
+and compression ratios are bounded; they unpack to the declared size; the signature fits and is by the configured key;
+the manifest is of a known version and well typed; every member has the hash that the manifest says; the features are
+features of this netsift with the same unit and categories; the reference describes them; the graph is one that netsift
+writes. Only then may a runtime see the graph. The same content gives the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from netsift.errors import InputError
 from netsift.files import whole_file
 from netsift.flows.schema import SCHEMA_VERSION
+from netsift.models.archive import CARD, MANIFEST, MAX_FILE_BYTES, MODEL, REFERENCE, SIGNATURE, packed, unpacked
+from netsift.models.audit import audit_graph, class_names_error, with_columns
 from netsift.models.features import BY_NAME
-from netsift.models.graph import audit_graph, class_names_error
-from netsift.models.manifest import FORMAT_VERSION, REFERENCE_PROBABILITIES, Manifest, Reference
+from netsift.models.manifest import (
+    FORMAT_VERSION,
+    REFERENCE_PROBABILITIES,
+    FeatureReference,
+    Manifest,
+    Reference,
+)
+from netsift.models.reference import distinct
+from netsift.models.signing import Signature, check_signature, sign, trusted_key
 from netsift.models.trees import TreeEnsemble
+from netsift.models.upgrade import PROBABILITIES_OF_VERSION_1, upgraded_manifest, upgraded_reference
 
-_MANIFEST: Final = "manifest.json"
-_MODEL: Final = "model.onnx"
-_REFERENCE: Final = "reference.json"
-_CARD: Final = "model_card.md"
-MEMBER_LIMITS: Final[dict[str, int]] = {_MANIFEST: 4 << 20, _MODEL: 256 << 20, _REFERENCE: 16 << 20, _CARD: 1 << 20}
-"""The members of a bundle and the greatest unpacked size of each, in bytes."""
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-MAX_FILE_BYTES: Final = 256 << 20
-MAX_COMPRESSION_RATIO: Final = 200
-"""Deflate packs a forest about ten times and can pack zeros a thousand times."""
-
-_FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
-_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED: Final = 0x1
 Typed = TypeVar("Typed", bound=BaseModel)
+
+_PROBABILITIES: Final = (REFERENCE_PROBABILITIES, PROBABILITIES_OF_VERSION_1)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model whose every part was checked; made by :func:`load_bundle` or by training."""
+    """A model whose every part was checked; made by :func:`load_bundle` or by training.
+
+    ``signature`` and ``stored_version`` are the signature and the format version that the file had; a signature holds
+    for that file only and is not written again.
+    """
 
     manifest: Manifest
     graph: bytes
     reference: Reference
     card: str
+    signature: Signature | None = None
+    stored_version: int = field(default=FORMAT_VERSION, compare=False)
 
     @cached_property
     def trees(self) -> TreeEnsemble:
         """The forest as arrays, for explanations."""
-        return audit_graph(self.graph, len(self.manifest.features), len(self.manifest.classes))
+        manifest = self.manifest
+        return audit_graph(self.graph, manifest.learner.name, manifest.feature_names, len(manifest.classes))
 
     def threshold(self, false_positive_rate: float) -> float:
         """Return the score from which on a flow is flagged.
@@ -85,12 +92,12 @@ class Bundle:
 
 
 def member_hashes(graph: bytes, reference: Reference, card: str) -> dict[str, str]:
-    """Return the SHA-256 of every member but the manifest, as the manifest must say them."""
+    """Return the SHA-256 of every member but manifest and signature, as the manifest must say them."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in _contents(graph, reference, card).items()}
 
 
 def _contents(graph: bytes, reference: Reference, card: str) -> dict[str, bytes]:
-    return {_MODEL: graph, _REFERENCE: _json(reference), _CARD: card.encode()}
+    return {MODEL: graph, REFERENCE: _json(reference), CARD: card.encode()}
 
 
 def _json(model: BaseModel) -> bytes:
@@ -98,16 +105,20 @@ def _json(model: BaseModel) -> bytes:
 
 
 def bundle_bytes(bundle: Bundle) -> bytes:
-    """Return the bundle as the bytes of its file; the same bundle gives the same bytes."""
-    contents = {_MANIFEST: _json(bundle.manifest), **_contents(bundle.graph, bundle.reference, bundle.card)}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in contents.items():
-            member = zipfile.ZipInfo(name, _FIXED_TIME)
-            member.create_system = 3
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content, zipfile.ZIP_DEFLATED, 9)
-    return buffer.getvalue()
+    """Return the bundle as the bytes of its file, unsigned; the same bundle gives the same bytes."""
+    return packed({MANIFEST: _json(bundle.manifest), **_contents(bundle.graph, bundle.reference, bundle.card)})
+
+
+def signed_bytes(content: bytes, key: Ed25519PrivateKey) -> bytes:
+    """Return the bytes of a bundle with a signature by ``key`` in the place of any it had; all else stays as it was.
+
+    Raises:
+        InputError: the bytes are not a bundle that this version of netsift trusts.
+    """
+    members = unpacked(content)
+    members.pop(SIGNATURE, None)
+    _bundle(members)
+    return packed({**members, SIGNATURE: _json(sign(members, key))})
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
@@ -120,91 +131,67 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         temporary.write_bytes(bundle_bytes(bundle))
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: Path, key: Path | None = None) -> Bundle:
     """Read and check a bundle; executes nothing.
+
+    ``key`` is the file of the public key that it must be signed with; without one, the file that the environment
+    variable ``NETSIFT_MODEL_KEY`` names; without that, it need not be signed.
 
     Raises:
         InputError: the file cannot be read, or is not a bundle that this version of netsift trusts.
     """
+    trusted = trusted_key(key)
+    content = read_model_file(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: {size:,} bytes are more than a model may have ({MAX_FILE_BYTES:,})")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: the model cannot be read: {error.strerror or error}") from error
-    try:
-        return parse_bundle(content)
+        return parse_bundle(content, trusted)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def parse_bundle(content: bytes) -> Bundle:
-    """Check the bytes of a bundle and return it.
+def read_model_file(path: Path) -> bytes:
+    """Return the bytes of a model file. Raises InputError when it cannot be read or is too large."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise InputError(f"{path}: {size:,} bytes are more than a model may have ({MAX_FILE_BYTES:,})")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: the model cannot be read: {error.strerror or error}") from error
+
+
+def parse_bundle(content: bytes, trusted: bytes | None = None) -> Bundle:
+    """Check the bytes of a bundle and return it; ``trusted`` is the public key that it must be signed with, if any.
 
     Raises:
         InputError: the bytes are not a bundle that this version of netsift trusts; the sentence says why.
     """
-    members = _unpacked(content)
-    manifest = _manifest(members[_MANIFEST])
+    members = unpacked(content)
+    signature = None
+    if SIGNATURE in members:
+        signature = _typed(Signature, _loaded_json(members[SIGNATURE], SIGNATURE), SIGNATURE)
+    check_signature(members, signature, trusted)
+    return _bundle(members, signature)
+
+
+def _bundle(members: Mapping[str, bytes], signature: Signature | None = None) -> Bundle:
+    version, manifest = _manifest(members[MANIFEST])
     _check_hashes(manifest, members)
     _check_consistency(manifest)
-    reference = _typed(Reference, _loaded_json(members[_REFERENCE], _REFERENCE), _REFERENCE)
+    loaded = upgraded_reference(_loaded_json(members[REFERENCE], REFERENCE), version)
+    reference = _typed(Reference, loaded, REFERENCE)
     _check_reference(reference, manifest)
     try:
-        card = members[_CARD].decode()
+        card = members[CARD].decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"the bundle's {_CARD} is not UTF-8 text") from error
-    bundle = Bundle(manifest, members[_MODEL], reference, card)
+        raise InputError(f"the bundle's {CARD} is not UTF-8 text") from error
+    graph = members[MODEL]
+    if version < FORMAT_VERSION:
+        graph = with_columns(graph, manifest.feature_names)
+        hashes = member_hashes(graph, reference, card)
+        manifest = manifest.model_copy(update={"format_version": FORMAT_VERSION, "members": hashes})
+    bundle = Bundle(manifest, graph, reference, card, signature, version)
     _ = bundle.trees  # audits the graph
     return bundle
-
-
-def _unpacked(content: bytes) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            _check_members(entries)
-            return {entry.filename: _member(archive, entry) for entry in entries}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
-        raise InputError("the file is not a netsift model, or it is damaged") from error
-
-
-def _check_members(entries: list[zipfile.ZipInfo]) -> None:
-    names = [entry.filename for entry in entries]
-    for name in names:
-        if name not in MEMBER_LIMITS:
-            raise InputError(f"the bundle holds {name[:80]!r}, which does not belong in a model")
-        if names.count(name) > 1:
-            raise InputError(f"the bundle holds {name} more than once")
-    for name in MEMBER_LIMITS:
-        if name not in names:
-            raise InputError(f"the bundle lacks {name}")
-    for entry in entries:
-        _check_member(entry)
-
-
-def _check_member(entry: zipfile.ZipInfo) -> None:
-    limit = MEMBER_LIMITS[entry.filename]
-    if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _COMPRESSIONS:
-        raise InputError(f"the bundle's {entry.filename} is encrypted or packed in a way that netsift does not read")
-    if entry.file_size > limit:
-        raise InputError(f"the bundle's {entry.filename} unpacks to {entry.file_size:,} bytes; allowed are {limit:,}")
-    if entry.file_size > MAX_COMPRESSION_RATIO * max(entry.compress_size, 1):
-        raise InputError(f"the bundle's {entry.filename} is packed more than {MAX_COMPRESSION_RATIO} times: a zip bomb")
-
-
-def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    import zlib
-
-    try:
-        with archive.open(entry) as file:
-            content = file.read(entry.file_size + 1)
-    except zlib.error as error:
-        raise InputError(f"the bundle's {entry.filename} is damaged") from error
-    if len(content) != entry.file_size:
-        raise InputError(f"the bundle's {entry.filename} does not have the size it declares")
-    return content
 
 
 def _loaded_json(content: bytes, name: str) -> Any:
@@ -214,16 +201,17 @@ def _loaded_json(content: bytes, name: str) -> Any:
         raise InputError(f"the bundle's {name} is not valid JSON") from error
 
 
-def _manifest(content: bytes) -> Manifest:
-    loaded = _loaded_json(content, _MANIFEST)
-    version = loaded.get("format_version") if isinstance(loaded, Mapping) else None
-    if not isinstance(version, int) or version < 1:
+def _manifest(content: bytes) -> tuple[int, Manifest]:
+    """Return the format version of the file and its manifest as one of the present version."""
+    loaded = _loaded_json(content, MANIFEST)
+    version = loaded.get("format_version") if isinstance(loaded, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise InputError("the bundle's manifest does not say its format version")
     if version > FORMAT_VERSION:
         raise InputError(
             f"the bundle has format version {version}; this netsift reads up to {FORMAT_VERSION}: update netsift"
         )
-    return _typed(Manifest, loaded, _MANIFEST)
+    return version, _typed(Manifest, upgraded_manifest(loaded, version), MANIFEST)
 
 
 def _typed(kind: type[Typed], loaded: Any, name: str) -> Typed:
@@ -236,7 +224,7 @@ def _typed(kind: type[Typed], loaded: Any, name: str) -> Typed:
 
 
 def _check_hashes(manifest: Manifest, members: Mapping[str, bytes]) -> None:
-    expected = set(members) - {_MANIFEST}
+    expected = set(members) - {MANIFEST, SIGNATURE}
     if set(manifest.members) != expected:
         raise InputError("the bundle's manifest does not give the hash of every member")
     for name in sorted(expected):
@@ -262,13 +250,38 @@ def _check_consistency(manifest: Manifest) -> None:
     wrong_classes = class_names_error(manifest.classes)
     if wrong_classes:
         raise InputError(f"the bundle's manifest is wrong: {wrong_classes}")
+    strangers = sorted(set(manifest.techniques) - set(manifest.classes))
+    if strangers:
+        raise InputError(
+            f"the bundle's manifest has techniques of a class that the model does not have: {strangers[0]}"
+        )
     if all(result.protocol != manifest.headline for result in manifest.evaluation):
         raise InputError("the bundle's manifest quotes an evaluation that it does not hold")
 
 
 def _check_reference(reference: Reference, manifest: Manifest) -> None:
-    if set(reference.features) != set(manifest.feature_names):
-        raise InputError("the bundle's reference does not describe exactly the model's features")
-    widths = {len(entry.quantiles) for entry in reference.features.values() if entry.quantiles is not None}
-    if tuple(reference.probabilities) != REFERENCE_PROBABILITIES or widths - {len(REFERENCE_PROBABILITIES)}:
+    if tuple(reference.probabilities) not in _PROBABILITIES:
         raise InputError("the bundle's reference does not have the quantiles that netsift writes")
+    if reference.classes and set(reference.classes) != set(manifest.classes[1:]):
+        raise InputError("the bundle's reference does not describe exactly the model's classes")
+    for described in (reference, *reference.classes.values()):
+        if set(described.features) != set(manifest.feature_names):
+            raise InputError("the bundle's reference does not describe exactly the model's features")
+        for name, entry in described.features.items():
+            _check_distribution(name, entry, reference.features[name], len(reference.probabilities))
+        if described.score is not None and reference.score is not None:
+            _check_distribution("score", described.score, reference.score, len(reference.probabilities))
+
+
+def _check_distribution(name: str, entry: FeatureReference, benign: FeatureReference, quantiles: int) -> None:
+    """Quantiles ascend and are as many as they must be; cumulative shares ascend, one per distinct benign quantile."""
+    values, shares = entry.quantiles or [], entry.cumulative or []
+    if (
+        (values and len(values) != quantiles)
+        or values != sorted(values)
+        or (shares and len(shares) != len(distinct(benign.quantiles or [])))
+        or shares != sorted(shares)
+    ):
+        raise InputError(
+            f"the bundle's reference is wrong at {name}: it does not have the quantiles that netsift writes"
+        )

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from netsift.errors import InputError
 from netsift.models.features import FeatureMatrix, feature_matrix
 from netsift.models.labelled import BENIGN, LabelledInput, expand_labelled, labelled_batches
-from netsift.models.manifest import TrainingInput
+from netsift.models.manifest import Period, TrainingInput
 from netsift.sources.statistics import ReadStatistics
 
 DEFAULT_MAX_ROWS: Final = 500_000
@@ -79,6 +79,18 @@ class Dataset:
         """Number of rows of every class."""
         counts = np.bincount(self.classes, minlength=len(self.names))
         return dict(zip(self.names, counts.tolist(), strict=True))
+
+
+def training_inputs(dataset: Dataset) -> list[TrainingInput]:
+    """Return the inputs, each with the period of its rows where their times are known."""
+    start_ns = dataset.circumstances.start_ns
+    timed = [start_ns[(dataset.groups == number) & (start_ns != UNKNOWN)] for number in range(len(dataset.inputs))]
+    return [
+        source.model_copy(update={"period": Period(start_ns=int(times.min()), end_ns=int(times.max()))})
+        if len(times)
+        else source
+        for source, times in zip(dataset.inputs, timed, strict=True)
+    ]
 
 
 @dataclass(slots=True)

@@ -5,16 +5,17 @@ Unknown keys, numbers that are not finite and values outside their range are ref
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT_VERSION: Final = 1
-"""Raised when an older netsift could not read a newer bundle rightly."""
+FORMAT_VERSION: Final = 2
+"""Raised when an older netsift could not read a newer bundle rightly; :mod:`netsift.models.upgrade` reads the older."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+TechniqueId = Annotated[str, Field(pattern=r"^T[0-9]{4}(\.[0-9]{3})?$")]
 
 
 class _Strict(BaseModel):
@@ -76,12 +77,20 @@ class Importance(_Strict):
     permutation: float
 
 
+class Period(_Strict):
+    """From the start of the first to the start of the last flow, in nanoseconds since 1970 (UTC)."""
+
+    start_ns: Count
+    end_ns: Count
+
+
 class TrainingInput(_Strict):
-    """One file that the model learned from."""
+    """One file that the model learned from; ``period`` is None where its flows have no times."""
 
     name: Name
     rows: Count
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    period: Period | None = None
 
 
 class Learner(_Strict):
@@ -95,13 +104,19 @@ class Learner(_Strict):
 
 
 class Manifest(_Strict):
-    """Everything a bundle says about its model; ``members`` has the SHA-256 of every other file in the bundle."""
+    """Everything a bundle says about its model.
+
+    ``dialect`` says whose column names and units the features have. ``techniques`` has the MITRE ATT&CK ids of the
+    classes that have any. ``members`` has the SHA-256 of every other file in the bundle but the signature.
+    """
 
     format_version: int
     netsift_version: Name
     flow_schema_version: int
+    dialect: Literal["netsift"]
     features: Annotated[list[FeatureEntry], Field(min_length=1, max_length=2000)]
     classes: Annotated[list[Name], Field(min_length=2, max_length=200)]
+    techniques: dict[Name, Annotated[list[TechniqueId], Field(max_length=20)]]
     thresholds: Annotated[list[Threshold], Field(min_length=1, max_length=100)]
     headline: Name
     evaluation: Annotated[list[ProtocolResult], Field(min_length=1)]
@@ -124,23 +139,36 @@ class Manifest(_Strict):
 
 
 class FeatureReference(_Strict):
-    """One feature in benign training traffic: ``present`` is the share of flows that have a value.
+    """One feature in one class of the training traffic: ``present`` is the share of flows that have a value.
 
-    A number has ``quantiles`` at :data:`REFERENCE_PROBABILITIES` and a ``mean``; a category has the share of each word.
+    A number has ``quantiles`` at :data:`REFERENCE_PROBABILITIES`, a ``mean``, and in ``cumulative`` the share of its
+    values up to each distinct benign quantile; a category has the share of each word.
     """
 
     present: Share
     mean: float | None = None
     quantiles: list[float] | None = None
+    cumulative: list[Share] | None = None
     categories: dict[str, Share] | None = None
 
 
-class Reference(_Strict):
-    """The usual values of every feature in ``rows`` benign flows of the training traffic."""
+class ClassReference(_Strict):
+    """The usual values in ``rows`` flows of one class, and the distribution of the scores that evaluation gave them."""
 
     rows: Count
-    probabilities: list[Share]
     features: dict[str, FeatureReference]
+    score: FeatureReference | None
 
 
-REFERENCE_PROBABILITIES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+class Reference(ClassReference):
+    """The usual values of every feature in benign flows of the training traffic, and in those of every attack class.
+
+    ``classes`` is empty in what was format version 1, which also had no ``score`` and no ``cumulative``.
+    """
+
+    probabilities: list[Share]
+    classes: dict[Name, ClassReference]
+
+
+REFERENCE_PROBABILITIES: Final = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
+"""Where the quantiles of a number are kept: deciles, quartiles and the tails."""

@@ -1,23 +1,88 @@
-"""The usual values of each feature in benign traffic, kept in the bundle so that explanations can say what is usual."""
+"""The usual values of each feature, per class of the training traffic.
+
+They are kept in the bundle so that explanations can say what is usual, and so that drift can be seen.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from netsift.models.features import BY_NAME, FeatureMatrix
-from netsift.models.manifest import REFERENCE_PROBABILITIES, FeatureReference, Reference
+from netsift.models.manifest import REFERENCE_PROBABILITIES, ClassReference, FeatureReference, Reference
+
+_BENIGN: Final = 0
 
 
-def benign_reference(matrix: FeatureMatrix, feature_names: tuple[str, ...]) -> Reference:
-    """Return the reference of benign rows, shape (rows, features)."""
-    features = {
-        name: _feature(matrix[:, position], BY_NAME[name].categories) for position, name in enumerate(feature_names)
+def training_reference(
+    matrix: FeatureMatrix,
+    classes: npt.NDArray[np.int64],
+    names: Sequence[str],
+    feature_names: Sequence[str],
+    scores: npt.NDArray[np.float64],
+) -> Reference:
+    """Return the reference of training rows (rows, features) whose classes (rows,) are indices into ``names``.
+
+    ``scores`` (rows,) are those that evaluation gave each row by a model that did not learn from it, below zero for a
+    row that was not scored.
+    """
+    benign = _class_reference(matrix, classes == _BENIGN, feature_names, scores, None)
+    attacks = {
+        name: _class_reference(matrix, classes == label, feature_names, scores, benign)
+        for label, name in enumerate(names)
+        if label != _BENIGN
     }
-    return Reference(rows=len(matrix), probabilities=list(REFERENCE_PROBABILITIES), features=features)
+    return Reference(
+        rows=benign.rows,
+        features=benign.features,
+        score=benign.score,
+        probabilities=list(REFERENCE_PROBABILITIES),
+        classes=attacks,
+    )
 
 
-def _feature(values: npt.NDArray[np.float32], categories: tuple[str, ...]) -> FeatureReference:
+def _class_reference(
+    matrix: FeatureMatrix,
+    chosen: npt.NDArray[np.bool_],
+    feature_names: Sequence[str],
+    scores: npt.NDArray[np.float64],
+    benign: ClassReference | None,
+) -> ClassReference:
+    rows = np.flatnonzero(chosen)
+    features = {}
+    for position, name in enumerate(feature_names):
+        edges = _edges(benign.features[name]) if benign else None
+        features[name] = feature_reference(matrix[rows, position], BY_NAME[name].categories, edges)
+    edges = _edges(benign.score) if benign and benign.score else None
+    scored = whole_hundredths(scores[rows][scores[rows] >= 0])
+    score = feature_reference(scored, (), edges) if len(scored) else None
+    return ClassReference(rows=len(rows), features=features, score=score)
+
+
+def _edges(benign: FeatureReference) -> list[float]:
+    return distinct(benign.quantiles or [])
+
+
+def whole_hundredths(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Return scores (rows,) in steps of 0.01: smaller differences say more about a forest than about its traffic."""
+    return np.round(scores.astype(np.float64), 2).astype(np.float32)
+
+
+def distinct(quantiles: Sequence[float]) -> list[float]:
+    """Return the quantiles without repetitions, ascending: the borders at which distributions are compared."""
+    return sorted(set(quantiles))
+
+
+def feature_reference(
+    values: npt.NDArray[np.float32], categories: tuple[str, ...], edges: Sequence[float] | None = None
+) -> FeatureReference:
+    """Return the distribution of one feature's values (rows,), below zero where missing.
+
+    ``edges`` are where the cumulative shares are taken, the values' own quantiles unless given.
+    """
     present = values[values >= 0].astype(np.float64)
     share = len(present) / len(values) if len(values) else 0.0
     if categories:
@@ -30,12 +95,24 @@ def _feature(values: npt.NDArray[np.float32], categories: tuple[str, ...]) -> Fe
         return FeatureReference(present=_rounded(share), categories=words)
     if not len(present):
         return FeatureReference(present=0.0)
-    quantiles = np.quantile(present, REFERENCE_PROBABILITIES)
+    quantiles = [
+        _rounded(value) for value in np.quantile(present, REFERENCE_PROBABILITIES, method="inverted_cdf").tolist()
+    ]
     return FeatureReference(
         present=_rounded(share),
         mean=_rounded(float(present.mean())),
-        quantiles=[_rounded(value) for value in quantiles.tolist()],
+        quantiles=quantiles,
+        cumulative=cumulative_shares(present, distinct(quantiles) if edges is None else edges),
     )
+
+
+def cumulative_shares(values: npt.NDArray[np.float64], edges: Sequence[float]) -> list[float]:
+    """Return the share of the values (rows,) that is not above each edge, give or take the rounding of edges."""
+    if not len(values):
+        return [0.0] * len(edges)
+    # An edge is kept with six digits, so the value it was made from may lie a little above it.
+    raised = np.asarray(edges, dtype=np.float64) * (1 + 1e-5)
+    return [_rounded(share) for share in (np.searchsorted(np.sort(values), raised, "right") / len(values)).tolist()]
 
 
 def _rounded(value: float) -> float:

@@ -1,0 +1,121 @@
+"""``netsift drift``: does this traffic look like what the model learned from?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from netsift.cli.options import ModelKey
+from netsift.cli.progress import announce_compilation, report_statistics, with_progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from netsift.evaluation.drift import ColumnDrift, Drift
+
+_WIDTH_OF_A_PIPE: Final = 160
+_NAMED_IN_LINE: Final = 2
+
+
+def register(application: typer.Typer) -> None:
+    """Add the command to the program."""
+    application.command(name="drift")(drift)
+
+
+def drift(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model file.", show_default=False)],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Captures, flow files or folders; - is standard input."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Columns shown in the table.")] = 15,
+    key: ModelKey = None,
+) -> None:
+    """Compare traffic with what a model learned from: fits, doubtful, or do not trust.
+
+    Population stability index and Kolmogorov-Smirnov distance of every column and of the score, on a random sample of
+    the flows. The columns that moved most, weighted by what they matter to the model, come first.
+    """
+    from netsift.detectors.forest import ForestDetector
+    from netsift.evaluation.drift import DriftWatch
+    from netsift.kernels.jit import mark_compiled
+    from netsift.models.bundle import load_bundle
+    from netsift.sources.flows import read_flows
+    from netsift.sources.statistics import ReadStatistics
+    from netsift.sources.tables import is_flow_file
+
+    bundle = load_bundle(model, key)
+    statistics = ReadStatistics()
+    if not all(is_flow_file(str(path)) for path in inputs):
+        announce_compilation(quiet=False)
+    detector, watch = ForestDetector(bundle), DriftWatch(bundle)
+    for batch in with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False):
+        watch.observe(detector.score(batch))
+    if statistics.packets_metered:
+        mark_compiled()
+    report_statistics(statistics, None, quiet=True)
+    found = watch.judge()
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+    else:
+        _print(found, limit)
+    raise typer.Exit(statistics.exit_status())
+
+
+def drift_line(found: Drift) -> str:
+    """Return the verdict in one line, with the columns that moved most."""
+    moved = [column for column in found.columns if column.alien] or [one for one in found.columns if one.shifted]
+    named = ", ".join(f"{one.name} {_change(one)}" for one in moved[:_NAMED_IN_LINE])
+    return f"drift: {found.verdict}: {found.reason}" + (f" ({named})" if named else "")
+
+
+def _change(column: ColumnDrift) -> str:
+    return f"was {_value(column.was, column.unit)}, now {_value(column.now, column.unit)}"
+
+
+def _value(value: float | str | None, unit: str) -> str:
+    from netsift.alerts.explain import format_value
+
+    if value is None:
+        return "mostly missing"
+    return value if isinstance(value, str) else format_value(value, unit)
+
+
+def _print(found: Drift, limit: int) -> None:
+    from rich.console import Console
+
+    typer.echo(drift_line(found))
+    typer.echo(
+        f"{found.compared:,} of {found.rows:,} flows compared; the model takes {found.suspicious_share:.1%} for attacks"
+    )
+    if not found.columns:
+        return
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False, markup=False)
+    console.print(_table(found, limit))
+    hidden = len(found.moved) - limit
+    if hidden > 0:
+        typer.echo(f"{hidden} more columns moved: --limit or --json shows them")
+
+
+def _table(found: Drift, limit: int) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("column")
+    for name in ("stability index", "KS distance", "importance", "was", "now"):
+        table.add_column(name, justify="right")
+    for column in (*([found.score] if found.score else []), *found.moved[:limit]):
+        table.add_row(
+            column.name,
+            f"{column.stability:.2f}",
+            "" if column.distance is None else f"{column.distance:.2f}",
+            f"{column.importance:.1%}",
+            _value(column.was, column.unit),
+            _value(column.now, column.unit),
+        )
+    return table
