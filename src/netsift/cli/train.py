@@ -16,7 +16,8 @@ from netsift.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from netsift.evaluation.training import Progress, Trained
+    from netsift.evaluation.running import Progress
+    from netsift.evaluation.training import Trained
     from netsift.models.dataset import Dataset
     from netsift.models.manifest import Manifest
 
@@ -124,8 +125,8 @@ def _print_results(trained: Trained) -> None:
     console.print(_protocol_table(manifest))
     for result in manifest.evaluation:
         console.print(f"{result.protocol}: {result.meaning}.", highlight=False)
-    if trained.not_asked:
-        console.print(f"Only a random split was made: {trained.not_asked}.", highlight=False)
+    for name, reason in trained.refused.items():
+        console.print(f"{name}: not measured, because {reason}.", highlight=False, style="dim")
     console.print(_class_table(manifest))
     leading = ", ".join(entry.feature for entry in manifest.importance[:8])
     console.print(f"Columns that matter most: {leading}.", highlight=False)
@@ -134,15 +135,23 @@ def _print_results(trained: Trained) -> None:
 def _protocol_table(manifest: Manifest) -> Table:
     from rich.table import Table
 
+    from netsift.evaluation.card import percent
+
     table = Table(title="How good it is: quote the first row, the worst", title_justify="left")
     table.add_column("protocol")
     rates = [point.false_positive_rate for point in manifest.headline_result.operating_points]
-    for name in ("accuracy", "F1", "ROC AUC", "average precision", *(f"recall at {rate:.1%} FP" for rate in rates)):
+    for name in (
+        "accuracy",
+        "F1",
+        "ROC AUC",
+        "average precision",
+        *(f"recall at {percent(rate)} FP" for rate in rates),
+    ):
         table.add_column(name, justify="right")
     for result in manifest.evaluation:
-        figures = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
+        figures: list[float | None] = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
         figures += [point.recall for point in result.operating_points]
-        table.add_row(result.protocol, *(f"{figure:.4f}" for figure in figures))
+        table.add_row(result.protocol, *("–" if figure is None else f"{figure:.4f}" for figure in figures))
     return table
 
 
