@@ -60,7 +60,7 @@ class ForestDetector:
             InputError: the batch lacks columns; all of them are named.
         """
         matrix = feature_matrix(batch, self.feature_names)
-        probabilities = self._probabilities(matrix)[:, 1:]
+        probabilities = self.probabilities(matrix)[:, 1:]
         score = np.clip(probabilities.sum(axis=1, dtype=np.float64), 0, 1).astype(np.float32)
         return Scores(score, probabilities.argmax(axis=1), matrix)
 
@@ -68,8 +68,8 @@ class ForestDetector:
         """Return what each feature added to each score, shape (rows, features)."""
         return contributions(self._bundle.trees, matrix)
 
-    def _probabilities(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
-        """Return (rows, classes) probabilities."""
+    def probabilities(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
+        """Return (rows, classes) probabilities of features in the order of :attr:`feature_names`."""
         if not len(matrix):
             return np.zeros((0, len(self._bundle.manifest.classes)), dtype=np.float32)
         if self._session is None:
