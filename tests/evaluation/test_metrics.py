@@ -9,22 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from netsift.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
     Values,
     attack_scores,
     benign_rows_needed,
+    brier_score,
+    calibration_error,
     class_results,
     f1_score,
+    in_use,
     operating_point,
     recall_at,
+    reliability,
     worst,
 )
 from netsift.evaluation.protocols.folds import BY_INPUT
 from netsift.evaluation.results import Scored, protocol_result
 from netsift.evaluation.splits import Labels
-from netsift.models.manifest import ProtocolResult
+from netsift.models.manifest import OperatingPoint, ProtocolResult
 from tests.evaluation.rows import rows
 
 
@@ -127,3 +132,62 @@ def test_the_worst_is_the_headline_and_the_honest_one_among_equals() -> None:
     assert recall_at(good, 0.01) == 1
     assert worst([good, bad]).protocol == worst([bad, good]).protocol == "bad"
     assert worst([good, good.model_copy(update={"protocol": "honest"})]).protocol == "honest"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=50))
+def test_calibration_agrees_with_naive_loops(pairs: list[tuple[bool, float]]) -> None:
+    attack, score = np.array([one for one, _ in pairs]), np.array([one for _, one in pairs])
+    assert brier_score(attack, score) == pytest.approx(sum((s - a) ** 2 for a, s in pairs) / len(pairs))
+    error = 0.0
+    for step in range(10):
+        inside = [(a, s) for a, s in pairs if min(int(s * 10), 9) == step]
+        if inside:
+            error += abs(sum(s for _, s in inside) - sum(a for a, _ in inside)) / len(pairs)
+    assert calibration_error(reliability(attack, score)) == pytest.approx(error, abs=1e-5)
+
+
+def test_calibration_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    score = random.random(500)
+    attack = random.random(500) < score**2
+    shares, scores = calibration_curve(attack, score, n_bins=10)
+    bins = reliability(attack, score)
+    assert [one.attacks for one in bins] == pytest.approx(shares.tolist(), abs=1e-6)
+    assert [one.score for one in bins] == pytest.approx(scores.tolist(), abs=1e-6)
+    assert brier_score(attack, score) == pytest.approx(metrics.brier_score_loss(attack, score))
+
+
+def test_precision_in_use_is_that_of_bayes() -> None:
+    point = OperatingPoint(false_positive_rate=0.01, threshold=0.5, recall=0.8)
+    use = in_use(point, base_rate=0.001, flows_per_day=1_000_000)
+    assert use.alerts_per_day == pytest.approx(800 + 9990)
+    assert use.false_alerts_per_day == pytest.approx(9990)
+    assert use.precision == pytest.approx(0.8 * 0.001 / (0.8 * 0.001 + 0.01 * 0.999), abs=1e-6)
+    assert in_use(point, base_rate=0, flows_per_day=10).precision == 0
+    unknown = point.model_copy(update={"recall": None})
+    assert in_use(unknown, base_rate=0.001, flows_per_day=10).precision is None
+
+
+def test_rows_needed_are_those_that_allow_one_false_alarm() -> None:
+    assert [benign_rows_needed(rate) for rate in FALSE_POSITIVE_RATES] == [20, 100, 1000, 10_000]
+
+
+def test_classes_say_how_many_of_their_rows_were_flagged() -> None:
+    truth, said = np.array([0, 0, 1, 1]), np.array([0, 1, 2, 0])
+    benign, scan = class_results(("benign", "scan", "flood"), truth, said, np.array([False, True, True, False]))
+    assert (benign.flagged, scan.flagged, scan.recall) == (0.5, 0.5, 0)
+
+
+def test_a_flattering_result_is_never_the_headline_beside_an_honest_one() -> None:
+    truth, probabilities = scored(1)
+    honest = measured(truth, np.eye(3)[truth], "honest")
+    flattering = measured(truth, probabilities, "flattering").model_copy(update={"honest": False})
+    assert worst([flattering, honest]).protocol == "honest"
+    assert worst([flattering]).protocol == "flattering"
+
+
+def test_without_recalls_the_area_decides() -> None:
+    truth, probabilities = scored(1, rows=60)
+    good, poor = measured(truth, np.eye(3)[truth], "good"), measured(truth, probabilities, "poor")
+    assert recall_at(good, 0.01) is None
+    assert worst([poor, good]).protocol == "poor"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _WIDTH_OF_A_PIPE: Final = 180
 _UNKNOWN: Final = "–"
-_LEAVE_ONE_ATTACK_OUT: Final = "leave-one-attack-out"
+_SHOWN_IN_PARTS: Final = ("leave-one-attack-out", "leave-one-network-out", "cross-network")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def print_evaluation(evaluation: Evaluation, use: Use) -> None:
     console.print(_use_table(headline, use))
     console.print(_class_table(headline))
     for result in evaluation.results:
-        if len(result.parts) > 1 and (result is headline or result.protocol == _LEAVE_ONE_ATTACK_OUT):
+        if len(result.parts) > 1 and (result is headline or result.protocol in _SHOWN_IN_PARTS):
             console.print(_part_table(result))
 
 

@@ -98,9 +98,9 @@ class _Draws:
     def draw(self, draws: int) -> npt.NDArray[np.float32]:
         """Return how often every unit was drawn, (draws, units)."""
         counts = np.zeros((draws, self._size), dtype=np.float32)
-        for stratum in self._strata:
-            if len(stratum):
-                for draw in range(draws):
+        for draw in range(draws):
+            for stratum in self._strata:
+                if len(stratum):
                     chosen = self._random.integers(0, len(stratum), len(stratum))
                     counts[draw, stratum] = np.bincount(chosen, minlength=len(stratum))
         return counts

@@ -154,7 +154,7 @@ def best_f1_threshold(attack: Flags, score: Values) -> float:
     best = int(np.argmax(2 * found / (found + wrong + found[-1])))
     steps = score[curve.order][curve.ends]
     lower = steps[best + 1] if best + 1 < len(steps) else 0.0
-    return max(float(steps[best] + lower) / 2, _ALMOST)
+    return float(steps[best] + lower) / 2
 
 
 def f1_score(attack: Flags, predicted: Flags) -> float:
