@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from netsift.cli.evaluate import evaluate
-from netsift.cli.labelled import chosen_columns, named_inputs
+from netsift.cli.labelled import chosen_columns, named_input
 from netsift.cli.main import application
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.evaluation.protocols import PROTOCOLS
@@ -145,12 +145,22 @@ def test_wrong_arguments_are_errors(files: list[Path], tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             run(files[0], *arguments)
+    with pytest.raises(UsageError, match="there is nothing to read"):
+        run()
     with pytest.raises(UsageError, match="must be PATH or NAME=PATH"):
         run("=x")
     with pytest.raises(InputError, match=r"absent\.parquet"):
         run(f"lab={tmp_path / 'absent.parquet'}")
     with pytest.raises(OutputError, match=r"e\.json"):
         run(files[0], "--protocols", "random split", "--json", tmp_path / "absent" / "e.json")
+
+
+def test_whole_files_are_labelled_by_option(files: list[Path], tmp_path: Path) -> None:
+    whole = ("--benign", f"office={files[0]}", "--attack", f"lab={files[1]}")
+    run(*whole, "--protocols", "random split", "--json", tmp_path / "e.json")
+    account = loaded(tmp_path / "e.json")
+    assert account["classes"] == {"benign": 200, "attack": 200}
+    assert [one["network"] for one in account["inputs"]] == ["office", "lab"]
 
 
 def test_transfer_needs_two_networks(files: list[Path]) -> None:
@@ -161,9 +171,9 @@ def test_transfer_needs_two_networks(files: list[Path]) -> None:
 def test_a_path_that_exists_is_a_path(tmp_path: Path) -> None:
     odd = tmp_path / "a=b.parquet"
     odd.touch()
-    (plain, named) = named_inputs([str(odd), "lab=x.parquet"])
+    plain, named = named_input(str(odd)), named_input("lab=x.parquet", "benign")
     assert (plain.path, plain.network) == (odd, "")
-    assert (named.path, named.network) == (Path("x.parquet"), "lab")
+    assert (named.path, named.label, named.network) == (Path("x.parquet"), "benign", "lab")
 
 
 def test_a_list_of_columns_is_checked(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from netsift.evaluation.metrics import (
     brier_score,
     calibration_error,
     class_results,
+    f1_of_flagging_all,
     f1_score,
     in_use,
     operating_point,
@@ -166,6 +167,15 @@ def test_precision_in_use_is_that_of_bayes() -> None:
     assert in_use(point, base_rate=0, flows_per_day=10).precision == 0
     unknown = point.model_copy(update={"recall": None})
     assert in_use(unknown, base_rate=0.001, flows_per_day=10).precision is None
+
+
+def test_f1_of_flagging_all_is_that_of_flagging_all() -> None:
+    truth, probabilities = scored(2)
+    result = measured(truth, probabilities)
+    expected = metrics.f1_score(truth > 0, np.ones(len(truth)))
+    assert f1_of_flagging_all(result) == pytest.approx(expected, abs=1e-6)
+    assert f1_of_flagging_all(result.model_copy(update={"averaged": True})) == pytest.approx(expected, abs=1e-6)
+    assert f1_of_flagging_all(result.model_copy(update={"attack_rows": None})) is None
 
 
 def test_rows_needed_are_those_that_allow_one_false_alarm() -> None:

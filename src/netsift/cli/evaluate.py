@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsift.cli.labelled import chosen_columns, named_inputs, say_what_was_read
+from netsift.cli.labelled import Attack, Benign, chosen_columns, labelled_inputs, say_what_was_read
 from netsift.cli.progress import announce_compilation, stages
 from netsift.errors import UsageError
 from netsift.files import whole_file
@@ -32,9 +32,9 @@ _SPLITTING = "Cutting and learning"
 
 
 Data = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="DATA...",
+        metavar="[DATA]...",
         help="Labelled flow files, captures with a label file, or folders; NAME=PATH names the network.",
     ),
 ]
@@ -87,7 +87,9 @@ class _Request:
 
 
 def evaluate(
-    data: Data,
+    data: Data = None,
+    benign: Benign = None,
+    attack: Attack = None,
     model: Model = None,
     json_file: Json = None,
     strict: Strict = False,
@@ -122,7 +124,8 @@ def evaluate(
         raise UsageError(
             "a finished model has its columns and is not trained again; leave --columns and --protocols out"
         )
-    request = _request(data, model, columns, max_rows, max_rows_per_file, seed)
+    inputs = labelled_inputs(data, benign, attack)
+    request = _request(inputs, model, columns, max_rows, max_rows_per_file, seed)
     dataset, findings = _read(request, strict=strict)
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
     if transfer:
@@ -156,13 +159,18 @@ def _measured(
 
 
 def _request(
-    data: Sequence[str], model: Path | None, columns: Path | None, max_rows: int, max_rows_per_file: int, seed: int
+    inputs: list[LabelledInput],
+    model: Path | None,
+    columns: Path | None,
+    max_rows: int,
+    max_rows_per_file: int,
+    seed: int,
 ) -> _Request:
     from netsift.models.bundle import load_bundle
 
     bundle = None if model is None else load_bundle(model)
     names = chosen_columns(columns) if bundle is None else list(bundle.manifest.feature_names)
-    return _Request(named_inputs(data), bundle, names, max_rows, max_rows_per_file, seed)
+    return _Request(inputs, bundle, names, max_rows, max_rows_per_file, seed)
 
 
 def _read(request: _Request, *, strict: bool) -> tuple[Dataset, tuple[Finding, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netsift.evaluation.card import percent
-from netsift.evaluation.metrics import HEADLINE_RATE, InUse, in_use
+from netsift.evaluation.metrics import HEADLINE_RATE, InUse, f1_of_flagging_all, in_use
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,7 +128,7 @@ def _protocol_table(results: Sequence[ProtocolResult]) -> Table:
         "protocol",
         "ROC AUC (95 %)",
         "average precision",
-        "F1",
+        "F1 (flagging all)",
         "balanced accuracy",
         *(f"recall at {percent(rate)} FP" for rate in rates),
     )
@@ -137,7 +137,7 @@ def _protocol_table(results: Sequence[ProtocolResult]) -> Table:
             result.protocol,
             _with_interval(result, "roc_auc", result.roc_auc),
             _figure(result.average_precision),
-            _figure(result.f1),
+            f"{_figure(result.f1)} ({_figure(f1_of_flagging_all(result))})",
             _figure(result.balanced_accuracy),
             *(_figure(point.recall) for point in result.operating_points),
         )

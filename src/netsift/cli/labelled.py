@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,27 +16,50 @@ if TYPE_CHECKING:
 
 _MOST_BYTES: Final = 1 << 20
 
+Benign = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[NAME=]PATH", help="A capture, folder or flow file whose every flow is benign; repeatable."),
+]
+Attack = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]PATH", help="A capture, folder or flow file whose every flow is an attack; repeatable."
+    ),
+]
 
-def named_inputs(arguments: Sequence[str]) -> list[LabelledInput]:
-    """Return one input per ``PATH`` or ``NAME=PATH``, where the name is the network that the traffic is of.
+
+def labelled_inputs(
+    labelled: Sequence[str] | None, benign: Sequence[str] | None, attack: Sequence[str] | None
+) -> list[LabelledInput]:
+    """Return the inputs of a command line: those that bring labels, those that are all benign, those all attacks.
+
+    Raises:
+        UsageError: there is none, or one is neither ``PATH`` nor ``NAME=PATH``.
+    """
+    inputs = [named_input(argument) for argument in labelled or ()]
+    inputs += [named_input(argument, "benign") for argument in benign or ()]
+    inputs += [named_input(argument, "attack") for argument in attack or ()]
+    if not inputs:
+        raise UsageError("there is nothing to read: name labelled flow files or captures, or use --benign and --attack")
+    return inputs
+
+
+def named_input(argument: str, label: str | None = None) -> LabelledInput:
+    """Return the input of ``PATH`` or ``NAME=PATH``, where the name is the network that the traffic is of.
 
     A path that exists as it stands is one, whatever signs it holds.
 
     Raises:
-        UsageError: a name or a path is empty.
+        UsageError: the name or the path is empty.
     """
     from netsift.models.labelled import LabelledInput
 
-    inputs = []
-    for argument in arguments:
-        name, sign, path = argument.partition("=")
-        if not sign or Path(argument).exists():
-            inputs.append(LabelledInput(Path(argument)))
-        elif not name or not path:
-            raise UsageError(f"{argument!r} must be PATH or NAME=PATH")
-        else:
-            inputs.append(LabelledInput(Path(path), network=name))
-    return inputs
+    name, sign, path = argument.partition("=")
+    if not sign or Path(argument).exists():
+        return LabelledInput(Path(argument), label)
+    if not name or not path:
+        raise UsageError(f"{argument!r} must be PATH or NAME=PATH")
+    return LabelledInput(Path(path), label, name)
 
 
 def chosen_columns(path: Path | None) -> list[str]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netsift.cli.labelled import chosen_columns, named_inputs, say_what_was_read
+from netsift.cli.labelled import Attack, Benign, chosen_columns, labelled_inputs, say_what_was_read
 from netsift.cli.progress import announce_compilation, stages
-from netsift.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,13 +45,8 @@ def train(
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.netsift"),
-    benign: Annotated[
-        list[Path] | None, typer.Option(help="A capture, folder or flow file whose every flow is benign; repeatable.")
-    ] = None,
-    attack: Annotated[
-        list[Path] | None,
-        typer.Option(help="A capture, folder or flow file whose every flow is an attack; repeatable."),
-    ] = None,
+    benign: Benign = None,
+    attack: Attack = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation.")] = 5,
     trees: Annotated[int, typer.Option(min=1, max=2000, help="Trees of the forest.")] = 100,
     depth: Annotated[int, typer.Option(min=1, max=40, help="Greatest depth of a tree.")] = 14,
@@ -78,14 +72,9 @@ def train(
     from netsift.models.bundle import save_bundle
     from netsift.models.dataset import Sampling, read_dataset
     from netsift.models.forest import ForestSettings
-    from netsift.models.labelled import LabelledInput
     from netsift.sources.tables import is_flow_file
 
-    inputs = named_inputs(labelled or ())
-    inputs += [LabelledInput(path, "benign") for path in benign or ()]
-    inputs += [LabelledInput(path, "attack") for path in attack or ()]
-    if not inputs:
-        raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
+    inputs = labelled_inputs(labelled, benign, attack)
     asked, names = chosen([name for name in protocols.split(",") if name.strip()]), chosen_columns(columns)
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
     if not all(is_flow_file(str(source.path)) for source in inputs):

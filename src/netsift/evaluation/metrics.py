@@ -164,6 +164,19 @@ def f1_score(attack: Flags, predicted: Flags) -> float:
     return 2 * right / (2 * right + wrong) if right + wrong else 0.0
 
 
+def f1_of_flagging_all(result: ProtocolResult) -> float | None:
+    """Return the F1 of a model that flags every tested flow, taken as the result's F1 was; None where it is not known.
+
+    Where most of the data is attacks, as in many public sets, it is high, and an F1 near it shows nothing.
+    """
+    parts = [(one.rows, one.attack_rows) for one in result.parts if one.f1 is not None] if result.averaged else []
+    if not parts:
+        if result.attack_rows is None:
+            return None
+        parts = [(result.rows, result.attack_rows)]
+    return rounded(float(np.mean([2 * attacks / (rows + attacks) for rows, attacks in parts])))
+
+
 def class_results(
     names: Sequence[str], truth: Labels, predicted: Labels, flagged: Flags | None = None
 ) -> list[ClassResult]:
