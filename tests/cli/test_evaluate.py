@@ -114,6 +114,8 @@ def test_a_model_judged_by_what_it_learned_from_is_found_out(files: list[Path], 
     CliRunner().invoke(application, ["train", str(files[0]), "-o", str(model), *SMALL], catch_exceptions=False)
     result = run(files[0], files[1], "--model", model)
     assert "the model learned from 1 of these 2 files: a.parquet" in result.stdout
+    assert "It flatters: nothing honest could be measured." in result.stdout
+    assert "It flatters" not in run(files[1], files[2], "--model", model).stdout
     with pytest.raises(UsageError, match="--strict"):
         run(files[0], files[1], "--model", model, "--strict")
 

@@ -160,7 +160,7 @@ def _share(value: float | None) -> str:
 def _headline_words(result: ProtocolResult) -> str:
     recall = next(point.recall for point in result.operating_points if point.false_positive_rate == HEADLINE_RATE)
     found = f", {recall:.1%} of the attacks found at 1 % false positives" if recall is not None else ""
-    flattering = " No honest protocol was possible, so this flatters." if result.honest is False else ""
+    flattering = " It flatters: nothing honest could be measured." if result.honest is False else ""
     unit = f"; intervals by {result.interval_unit}" if result.interval_unit else ""
     return f"{result.protocol}, ROC AUC {result.roc_auc:.4f}{found}{unit}.{flattering}"
 
