@@ -64,8 +64,8 @@ def evaluate_model(
 ) -> Evaluation:
     """Score every row with the model and measure; the columns must be the model's, in its order.
 
-    F1 is taken at the threshold that training chose; 0.5 for a model of an older netsift. The result is not honest where
-    the model learned from some of these files.
+    F1 is taken at the threshold that training chose; 0.5 for a model of an older netsift. The result is not honest
+    where the model learned from some of these files.
     """
     progress("scoring", 0, 1)
     rows = np.arange(len(dataset.classes))
