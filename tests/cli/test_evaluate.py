@@ -15,6 +15,7 @@ from netsift.cli.evaluate import evaluate
 from netsift.cli.labelled import chosen_columns, named_input
 from netsift.cli.main import application
 from netsift.errors import InputError, OutputError, UsageError
+from netsift.evaluation.metrics import thresholds_from
 from netsift.evaluation.protocols import PROTOCOLS
 from netsift.models.bundle import load_bundle, save_bundle
 from tests.cli.running import leftovers
@@ -101,7 +102,7 @@ def test_a_model_is_scored_as_it_is(files: list[Path], tmp_path: Path) -> None:
     (figures,) = account["protocols"]
     assert figures["protocol"] == account["headline"] == "model as it is"
     assert [part["name"] for part in figures["parts"]] == ["here", "there"]
-    assert figures["threshold"] == load_bundle(model).manifest.headline_result.threshold
+    assert figures["threshold"] == thresholds_from(load_bundle(model).manifest.evaluation).threshold
     promised = [one["promised"] for one in account["promises"]]
     assert promised == [one.false_positive_rate for one in load_bundle(model).manifest.thresholds]
     assert "What the model promised" in result.stdout

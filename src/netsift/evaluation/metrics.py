@@ -290,6 +290,15 @@ def worst_first(results: Sequence[ProtocolResult]) -> list[ProtocolResult]:
     return [results[place] for place in order]
 
 
+def thresholds_from(results: Sequence[ProtocolResult]) -> ProtocolResult:
+    """Return the result that a model's thresholds come from: the first that is not averaged, of results worst first.
+
+    The models of an averaged protocol lack a kind of attack or all other networks, and score benign flows unlike the
+    model of everything.
+    """
+    return next((result for result in results if not result.averaged), results[0])
+
+
 def recall_at(result: ProtocolResult, rate: float) -> float | None:
     """Return the recall of a result at one of :data:`FALSE_POSITIVE_RATES`, None where too few rows tell."""
     return next((point.recall for point in result.operating_points if point.false_positive_rate == rate), None)

@@ -10,7 +10,7 @@ import numpy as np
 from netsift.detectors.forest import ForestDetector
 from netsift.evaluation.bootstrap import RESAMPLES
 from netsift.evaluation.leakage import Finding, Severity
-from netsift.evaluation.metrics import Values, rounded
+from netsift.evaluation.metrics import Values, rounded, thresholds_from
 from netsift.evaluation.protocols import Cut, Options, Protocol, Split
 from netsift.evaluation.protocols.base import MOST_SPLITS
 from netsift.evaluation.protocols.unseen import network_of_row
@@ -72,7 +72,7 @@ def evaluate_model(
     score, predicted = scores_of(_Served(ForestDetector(bundle)), dataset.matrix, rows)
     number = {name: place for place, name in enumerate(dataset.names)}
     renumbered = np.array([number.get(name, _NO_CLASS) for name in bundle.manifest.classes])[predicted]
-    threshold = bundle.manifest.headline_result.threshold
+    threshold = thresholds_from(bundle.manifest.evaluation).threshold
     cut = _whole(dataset, Options())
     part = np.zeros(len(rows), dtype=np.int64)
     for place, split in enumerate(cut.splits):

@@ -14,6 +14,7 @@ from netsift.errors import InputError
 from netsift.evaluation.bootstrap import RESAMPLES
 from netsift.evaluation.card import model_card
 from netsift.evaluation.importance import MOST_ROWS, feature_importance
+from netsift.evaluation.metrics import thresholds_from
 from netsift.evaluation.plots import Curve
 from netsift.evaluation.protocols import PROTOCOLS, Options, Protocol
 from netsift.evaluation.running import Evaluation, FittedForest, Progress, evaluate, forest_fit
@@ -64,7 +65,8 @@ def train(
 ) -> Trained:
     """Evaluate by every protocol that the data allows, fit on all rows, and return the bundle.
 
-    Thresholds come from the headline protocol, that is, the worst honest one. Deterministic for the same rows and seed.
+    Thresholds come from the worst honest protocol whose models learn from every kind of attack. Deterministic for the
+    same rows and seed.
 
     Raises:
         InputError: there are fewer than two benign or two attack rows, or the data allows none of the protocols.
@@ -120,7 +122,7 @@ def _bundle(
         classes=list(dataset.names),
         thresholds=[
             Threshold(false_positive_rate=point.false_positive_rate, threshold=point.threshold)
-            for point in headline.operating_points
+            for point in thresholds_from(results).operating_points
         ],
         headline=headline.protocol,
         evaluation=list(results),
