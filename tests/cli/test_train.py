@@ -83,7 +83,7 @@ def test_a_sample_is_said_aloud(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nothing to learn from"):
+    with pytest.raises(UsageError, match="there is nothing to read"):
         train("-o", tmp_path / "m.netsift")
     with pytest.raises(InputError, match=r"absent\.parquet"):
         train(tmp_path / "absent.parquet", "-o", tmp_path / "m.netsift")

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from netsift.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
     Values,
     attack_scores,
+    benign_rows_needed,
+    brier_score,
+    calibration_error,
     class_results,
+    f1_of_flagging_all,
     f1_score,
+    in_use,
     operating_point,
-    protocol_result,
     recall_at,
+    reliability,
     worst,
 )
+from netsift.evaluation.protocols.folds import BY_INPUT
+from netsift.evaluation.results import Scored, protocol_result
 from netsift.evaluation.splits import Labels
+from netsift.models.manifest import OperatingPoint, ProtocolResult
+from tests.evaluation.rows import rows
+
+
+def measured(truth: Labels, probabilities: Values, name: str = "p") -> ProtocolResult:
+    """Return the result of a protocol that tested these rows once, with 0.5 as the threshold."""
+    protocol = replace(BY_INPUT, name=name)
+    tested = np.arange(len(truth))
+    scores = Scored(
+        tested,
+        np.zeros_like(tested),
+        attack_scores(probabilities),
+        probabilities.argmax(axis=1),
+        np.full(len(truth), 0.5),
+        ("all",),
+    )
+    return protocol_result(protocol, rows(truth, names=("benign", "scan", "flood")), scores, seed=0, resamples=20)
 
 
 def scored(seed: int, rows: int = 400) -> tuple[Labels, Values]:
@@ -34,7 +61,7 @@ def scored(seed: int, rows: int = 400) -> tuple[Labels, Values]:
 def test_measures_agree_with_scikit_learn(seed: int) -> None:
     truth, probabilities = scored(seed)
     attack, score = truth > 0, attack_scores(probabilities)
-    result = protocol_result("p", "m", ("benign", "scan", "flood"), truth, probabilities)
+    result = measured(truth, probabilities)
     assert result.accuracy == pytest.approx(metrics.accuracy_score(attack, score >= 0.5), abs=1e-6)
     assert result.f1 == pytest.approx(metrics.f1_score(attack, score >= 0.5), abs=1e-6)
     assert result.roc_auc == pytest.approx(metrics.roc_auc_score(attack, score), abs=1e-6)
@@ -51,7 +78,9 @@ def test_recall_is_that_of_the_roc_curve(rate: float) -> None:
     attack, score = truth > 0, attack_scores(probabilities)
     false_positives, recalls, _ = metrics.roc_curve(attack, score, drop_intermediate=False)
     expected = recalls[false_positives <= rate].max()
-    assert operating_point(attack, score, rate).recall == pytest.approx(expected, abs=1e-6)
+    enough = np.count_nonzero(~attack) >= benign_rows_needed(rate)
+    found = operating_point(attack, score, rate).recall
+    assert found == (pytest.approx(expected, abs=1e-6) if enough else None)
 
 
 def test_operating_point_by_hand() -> None:
@@ -62,11 +91,12 @@ def test_operating_point_by_hand() -> None:
     assert quarter.recall == 0.75
     none = operating_point(attack, score, 0.1)
     assert none.threshold == pytest.approx((0.6 + 0.7) / 2)
-    assert none.recall == 0.5
+    assert none.recall is None
+    assert none.benign_rows_needed == 10
 
 
 def test_a_rate_that_no_score_keeps_flags_nothing() -> None:
-    point = operating_point(np.array([False, True]), np.array([1.0, 1.0]), 0.01)
+    point = operating_point(np.array([False, False, True]), np.array([1.0, 1.0, 1.0]), 0.5)
     assert point.threshold > 1
     assert point.recall == 0
 
@@ -98,9 +128,76 @@ def test_classes_without_rows_are_left_out() -> None:
 
 def test_the_worst_is_the_headline_and_the_honest_one_among_equals() -> None:
     truth, probabilities = scored(1)
-    names = ("benign", "scan", "flood")
-    good = protocol_result("good", "m", names, truth, np.eye(3)[truth])
-    bad = protocol_result("bad", "m", names, truth, probabilities)
+    good = measured(truth, np.eye(3)[truth], "good")
+    bad = measured(truth, probabilities, "bad")
     assert recall_at(good, 0.01) == 1
     assert worst([good, bad]).protocol == worst([bad, good]).protocol == "bad"
     assert worst([good, good.model_copy(update={"protocol": "honest"})]).protocol == "honest"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=50))
+def test_calibration_agrees_with_naive_loops(pairs: list[tuple[bool, float]]) -> None:
+    attack, score = np.array([one for one, _ in pairs]), np.array([one for _, one in pairs])
+    assert brier_score(attack, score) == pytest.approx(sum((s - a) ** 2 for a, s in pairs) / len(pairs))
+    error = 0.0
+    for step in range(10):
+        inside = [(a, s) for a, s in pairs if min(int(s * 10), 9) == step]
+        if inside:
+            error += abs(sum(s for _, s in inside) - sum(a for a, _ in inside)) / len(pairs)
+    assert calibration_error(reliability(attack, score)) == pytest.approx(error, abs=1e-5)
+
+
+def test_calibration_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    score = random.random(500)
+    attack = random.random(500) < score**2
+    shares, scores = calibration_curve(attack, score, n_bins=10)
+    bins = reliability(attack, score)
+    assert [one.attacks for one in bins] == pytest.approx(shares.tolist(), abs=1e-6)
+    assert [one.score for one in bins] == pytest.approx(scores.tolist(), abs=1e-6)
+    assert brier_score(attack, score) == pytest.approx(metrics.brier_score_loss(attack, score))
+
+
+def test_precision_in_use_is_that_of_bayes() -> None:
+    point = OperatingPoint(false_positive_rate=0.01, threshold=0.5, recall=0.8)
+    use = in_use(point, base_rate=0.001, flows_per_day=1_000_000)
+    assert use.alerts_per_day == pytest.approx(800 + 9990)
+    assert use.false_alerts_per_day == pytest.approx(9990)
+    assert use.precision == pytest.approx(0.8 * 0.001 / (0.8 * 0.001 + 0.01 * 0.999), abs=1e-6)
+    assert in_use(point, base_rate=0, flows_per_day=10).precision == 0
+    unknown = point.model_copy(update={"recall": None})
+    assert in_use(unknown, base_rate=0.001, flows_per_day=10).precision is None
+
+
+def test_f1_of_flagging_all_is_that_of_flagging_all() -> None:
+    truth, probabilities = scored(2)
+    result = measured(truth, probabilities)
+    expected = metrics.f1_score(truth > 0, np.ones(len(truth)))
+    assert f1_of_flagging_all(result) == pytest.approx(expected, abs=1e-6)
+    assert f1_of_flagging_all(result.model_copy(update={"averaged": True})) == pytest.approx(expected, abs=1e-6)
+    assert f1_of_flagging_all(result.model_copy(update={"attack_rows": None})) is None
+
+
+def test_rows_needed_are_those_that_allow_one_false_alarm() -> None:
+    assert [benign_rows_needed(rate) for rate in FALSE_POSITIVE_RATES] == [20, 100, 1000, 10_000]
+
+
+def test_classes_say_how_many_of_their_rows_were_flagged() -> None:
+    truth, said = np.array([0, 0, 1, 1]), np.array([0, 1, 2, 0])
+    benign, scan = class_results(("benign", "scan", "flood"), truth, said, np.array([False, True, True, False]))
+    assert (benign.flagged, scan.flagged, scan.recall) == (0.5, 0.5, 0)
+
+
+def test_a_flattering_result_is_never_the_headline_beside_an_honest_one() -> None:
+    truth, probabilities = scored(1)
+    honest = measured(truth, np.eye(3)[truth], "honest")
+    flattering = measured(truth, probabilities, "flattering").model_copy(update={"honest": False})
+    assert worst([flattering, honest]).protocol == "honest"
+    assert worst([flattering]).protocol == "flattering"
+
+
+def test_without_recalls_the_area_decides() -> None:
+    truth, probabilities = scored(1, rows=60)
+    good, poor = measured(truth, np.eye(3)[truth], "good"), measured(truth, probabilities, "poor")
+    assert recall_at(good, 0.01) is None
+    assert worst([poor, good]).protocol == "poor"

@@ -11,7 +11,8 @@ import pytest
 from netsift.errors import InputError
 from netsift.evaluation.importance import feature_importance
 from netsift.evaluation.plots import draw_plots
-from netsift.evaluation.training import BY_INPUT, RANDOM_SPLIT, train
+from netsift.evaluation.protocols import PROTOCOLS
+from netsift.evaluation.training import train
 from netsift.models.bundle import bundle_bytes
 from netsift.models.dataset import Dataset
 from netsift.models.forest import fit_forest
@@ -26,12 +27,18 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert other.bundle.graph != again.bundle.graph
 
 
-def test_both_protocols_are_reported_and_the_worst_comes_first() -> None:
+def test_all_that_the_data_allows_is_reported_and_the_worst_honest_one_comes_first() -> None:
     manifest = small_model().bundle.manifest
-    assert {result.protocol for result in manifest.evaluation} == {RANDOM_SPLIT, BY_INPUT}
+    measured = {result.protocol for result in manifest.evaluation}
+    assert measured == {"random split", "by host pair", "by input", "by campaign", "time-ordered",
+                        "leave-one-attack-out", "leave-one-network-out"}  # fmt: skip
+    assert measured | set(small_model().refused) == {protocol.name for protocol in PROTOCOLS}
     assert manifest.evaluation[0].protocol == manifest.headline
-    assert all(result.rows == 600 for result in manifest.evaluation)
-    points = manifest.headline_result.operating_points
+    assert [result.honest for result in manifest.evaluation] == [True] * 6 + [False]
+    rows = {result.protocol: result.rows for result in manifest.evaluation}
+    assert rows["random split"] == rows["by host pair"] == rows["by input"] == 600
+    assert manifest.headline_result.averaged
+    points = next(result for result in manifest.evaluation if not result.averaged).operating_points
     assert [point.threshold for point in points] == [entry.threshold for entry in manifest.thresholds]
 
 
@@ -67,16 +74,14 @@ def one_input(dataset: Dataset) -> Dataset:
 
 def test_one_input_is_said_to_show_little() -> None:
     trained = train(one_input(small_dataset()), SMALL, 2, silent)
-    assert trained.not_asked is not None
-    assert "only one input" in trained.not_asked
-    assert trained.bundle.manifest.headline == RANDOM_SPLIT
+    assert "only one input" in trained.refused["by input"]
+    assert "by input" not in {result.protocol for result in trained.bundle.manifest.evaluation}
 
 
 def test_one_input_of_each_kind_cannot_be_left_out() -> None:
     dataset = small_dataset()
     trained = train(replace(dataset, groups=(dataset.classes > 0).astype(np.int64)), SMALL, 2, silent)
-    assert trained.not_asked is not None
-    assert "only benign or only attack" in trained.not_asked
+    assert "only benign or only attack" in trained.refused["by input"]
 
 
 def test_too_few_rows_are_refused() -> None:

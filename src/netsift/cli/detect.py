@@ -88,11 +88,13 @@ def default_model() -> Path:
 
 
 def _say_counts(found: Detection, bundle: Bundle, threshold: float, rate: float) -> None:
+    from netsift.evaluation.metrics import thresholds_from
+
     counts = f"{found.packets:,} packets, {found.flows:,} flows, {found.flagged:,} flagged"
     typer.echo(f"{counts}, {len(found.findings):,} findings", err=True)
-    headline = bundle.manifest.headline
+    protocol = thresholds_from(bundle.manifest.evaluation).protocol
     typer.echo(
-        f"flagged from score {threshold:.3f} on: {rate:.2%} of benign training flows (evaluated {headline})", err=True
+        f"flagged from score {threshold:.3f} on: {rate:.2%} of benign training flows (evaluated {protocol})", err=True
     )
     if found.overflow:
         typer.echo(f"{found.overflow:,} flagged flows are in no finding, because there were too many groups", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -86,6 +86,20 @@ def _reading_bar(statistics: ReadStatistics) -> Progress:
     bar = Reading(*columns, console=Console(stderr=True), transient=True)
     bar.add_task("reading", total=None)
     return bar
+
+
+@contextlib.contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what is told (stage, steps done, steps in all) and shows it on a terminal; it is silent in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None  # noqa: ARG005 - the signature of progress
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=1)
+        yield lambda stage, done, total: bars.update(task, description=stage, completed=done, total=total)
 
 
 def report_statistics(statistics: ReadStatistics, target: Path | None, *, quiet: bool) -> None:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netsift.cli.labelled import Attack, Benign, chosen_columns, labelled_inputs, say_what_was_read
 from netsift.cli.options import keep_apart
-from netsift.cli.progress import announce_compilation
-from netsift.errors import UsageError
+from netsift.cli.progress import announce_compilation, stages
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from netsift.evaluation.training import Progress, Trained
+    from netsift.evaluation.training import Trained
     from netsift.models.dataset import Dataset
     from netsift.models.manifest import Manifest
+
+
+Columns = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Learn only from the columns that this file names, as netsift evaluate --columns-out writes them.",
+    ),
+]
+Protocols = Annotated[
+    str, typer.Option(help="Evaluate only by these protocols, separated by commas; all that the data allows.")
+]
 
 
 def register(application: typer.Typer) -> None:
@@ -29,19 +39,15 @@ def register(application: typer.Typer) -> None:
 
 def train(
     labelled: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Flow files with a [b]label[/b] column, or captures with a label file beside them (x.labels.csv)."
+            help="Flow files with a [b]label[/b] column, or captures with a label file beside them "
+            "(x.labels.csv); NAME=PATH names the network that the traffic is of."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.netsift"),
-    benign: Annotated[
-        list[Path] | None, typer.Option(help="A capture, folder or flow file whose every flow is benign; repeatable.")
-    ] = None,
-    attack: Annotated[
-        list[Path] | None,
-        typer.Option(help="A capture, folder or flow file whose every flow is an attack; repeatable."),
-    ] = None,
+    benign: Benign = None,
+    attack: Attack = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation.")] = 5,
     trees: Annotated[int, typer.Option(min=1, max=2000, help="Trees of the forest.")] = 100,
     depth: Annotated[int, typer.Option(min=1, max=40, help="Greatest depth of a tree.")] = 14,
@@ -50,6 +56,8 @@ def train(
         int, typer.Option(min=1, help="Flows kept of one file, so that no single flood fills the sample.")
     ] = 500_000,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")] = 0,
+    columns: Columns = None,
+    protocols: Protocols = "",
     plots: Annotated[
         Path | None,
         typer.Option(help="Folder for the plots; MODEL-plots beside the model unless given.", show_default=False),
@@ -57,65 +65,31 @@ def train(
 ) -> None:
     """Train a random forest on labelled flows, evaluate it honestly, and write it as one model file.
 
-    With two or more files the model is also tested on files that it did not learn from, and the worse of the figures
-    is the one to quote.
+    It is tested in every way that the data allows (netsift evaluate says more), and the worst honest figure is the one
+    to quote.
     """
+    from netsift.evaluation.protocols import chosen
     from netsift.evaluation.training import train as train_model
     from netsift.models.bundle import save_bundle
     from netsift.models.dataset import Sampling, read_dataset
-    from netsift.models.features import FEATURES
     from netsift.models.forest import ForestSettings
-    from netsift.models.labelled import LabelledInput
     from netsift.sources.tables import is_flow_file
 
-    inputs = [LabelledInput(path) for path in labelled or ()]
-    inputs += [LabelledInput(path, "benign") for path in benign or ()]
-    inputs += [LabelledInput(path, "attack") for path in attack or ()]
-    if not inputs:
-        raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
+    inputs = labelled_inputs(labelled, benign, attack)
     keep_apart([source.path for source in inputs], (output,))
+    asked, names = chosen([name for name in protocols.split(",") if name.strip()]), chosen_columns(columns)
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
     if not all(is_flow_file(str(source.path)) for source in inputs):
         announce_compilation(quiet=False)
-    with _progress() as progress:
+    with stages() as progress:
         sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
-        dataset = read_dataset(inputs, [feature.name for feature in FEATURES], sampling, progress)
-        _say_what_was_read(dataset)
-        trained = train_model(dataset, settings, folds, progress)
+        dataset = read_dataset(inputs, names, sampling, progress)
+        say_what_was_read(dataset)
+        trained = train_model(dataset, settings, folds, progress, asked)
     save_bundle(trained.bundle, output)
     _print_results(trained)
     typer.echo(f"model: {output}")
     _draw(trained, dataset, plots or output.with_name(f"{output.stem}-plots"))
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show progress on a terminal; be silent in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done, total: None  # noqa: ARG005 - the signature of progress
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("starting", total=1)
-        yield lambda stage, done, total: bars.update(task, description=stage, completed=done, total=total)
-
-
-def _say_what_was_read(dataset: Dataset) -> None:
-    from netsift.models.dataset import describe_classes
-
-    rows = len(dataset.classes)
-    typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
-    for problem in dataset.problems:
-        typer.echo(f"netsift: {problem}", err=True)
-    if dataset.unlabelled:
-        typer.echo(f"{dataset.unlabelled:,} flows have no label and were left out", err=True)
-    if dataset.sampled_out:
-        typer.echo(
-            f"{dataset.sampled_out:,} flows were left out at random, because of --max-rows or --max-rows-per-file",
-            err=True,
-        )
 
 
 def _print_results(trained: Trained) -> None:
@@ -126,8 +100,8 @@ def _print_results(trained: Trained) -> None:
     console.print(_protocol_table(manifest))
     for result in manifest.evaluation:
         console.print(f"{result.protocol}: {result.meaning}.", highlight=False)
-    if trained.not_asked:
-        console.print(f"Only a random split was made: {trained.not_asked}.", highlight=False)
+    for name, reason in trained.refused.items():
+        console.print(f"{name}: not measured, because {reason}.", highlight=False, style="dim")
     console.print(_class_table(manifest))
     leading = ", ".join(entry.feature for entry in manifest.importance[:8])
     console.print(f"Columns that matter most: {leading}.", highlight=False)
@@ -136,15 +110,23 @@ def _print_results(trained: Trained) -> None:
 def _protocol_table(manifest: Manifest) -> Table:
     from rich.table import Table
 
+    from netsift.evaluation.card import percent
+
     table = Table(title="How good it is: quote the first row, the worst", title_justify="left")
     table.add_column("protocol")
     rates = [point.false_positive_rate for point in manifest.headline_result.operating_points]
-    for name in ("accuracy", "F1", "ROC AUC", "average precision", *(f"recall at {rate:.1%} FP" for rate in rates)):
+    for name in (
+        "accuracy",
+        "F1",
+        "ROC AUC",
+        "average precision",
+        *(f"recall at {percent(rate)} FP" for rate in rates),
+    ):
         table.add_column(name, justify="right")
     for result in manifest.evaluation:
-        figures = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
+        figures: list[float | None] = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
         figures += [point.recall for point in result.operating_points]
-        table.add_row(result.protocol, *(f"{figure:.4f}" for figure in figures))
+        table.add_row(result.protocol, *("–" if figure is None else f"{figure:.4f}" for figure in figures))
     return table
 
 

@@ -33,8 +33,8 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield "## How it does"
     yield ""
     rows = manifest.headline_result.rows
-    yield f"Quote the first row; it is the worst. Measured on {rows:,} flows, each scored by a forest that did not"
-    yield "learn from it."
+    yield f"Quote the first row; it is the worst honest one. Measured on {rows:,} flows, each scored by a forest that"
+    yield "did not learn from it."
     yield ""
     yield from _protocol_table(manifest.evaluation)
     yield ""
@@ -59,14 +59,19 @@ def _protocol_table(results: list[ProtocolResult]) -> Iterator[str]:
         "F1",
         "ROC AUC",
         "average precision",
-        *(f"recall at {rate:.1%} false positives" for rate in rates),
+        *(f"recall at {percent(rate)} false positives" for rate in rates),
     ]
     yield f"| {' | '.join(header)} |"
     yield f"|{'---|' * len(header)}"
     for result in results:
-        figures = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
+        figures: list[float | None] = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
         figures += [point.recall for point in result.operating_points]
-        yield f"| {result.protocol} | {' | '.join(f'{figure:.4f}' for figure in figures)} |"
+        yield f"| {result.protocol} | {' | '.join('–' if figure is None else f'{figure:.4f}' for figure in figures)} |"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent with as many digits as it needs, at least one: 5.0%, 0.01%."""
+    return f"{100 * share:.1f}%" if share >= 0.001 else f"{100 * share:g}%"
 
 
 def _origin(manifest: Manifest) -> Iterator[str]:
@@ -82,7 +87,7 @@ def _origin(manifest: Manifest) -> Iterator[str]:
     yield "| share of benign flows flagged | flag from score |"
     yield "|---|---|"
     for threshold in manifest.thresholds:
-        yield f"| {threshold.false_positive_rate:.1%} | {threshold.threshold:.4f} |"
+        yield f"| {percent(threshold.false_positive_rate)} | {threshold.threshold:.4f} |"
     yield ""
     yield "## Learned from"
     yield ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_FEATURES: Final = 25
-_COLOURS: Final = ("#0b6e99", "#c8553d", "#588157", "#6d597a")
+_COLOURS: Final = (
+    "#0b6e99", "#c8553d", "#588157", "#6d597a", "#b08900", "#2a9d8f", "#9d4edd", "#7f5539", "#5c677d",
+)  # fmt: skip
+"""One per protocol."""
 _DOTS_PER_INCH: Final = 120
 
 
@@ -75,7 +79,7 @@ def _save(path: Path, draw: Any) -> Path:
 def _roc(axes: Axes, curves: Sequence[Curve]) -> None:
     from sklearn.metrics import roc_curve
 
-    for curve, colour in zip(curves, _COLOURS, strict=False):
+    for curve, colour in zip(curves, cycle(_COLOURS), strict=False):
         false_positives, true_positives, _ = roc_curve(curve.attack, curve.score)
         axes.plot(
             np.maximum(false_positives, 1e-5),
@@ -100,7 +104,7 @@ def _roc(axes: Axes, curves: Sequence[Curve]) -> None:
 def _precision_recall(axes: Axes, curves: Sequence[Curve]) -> None:
     from sklearn.metrics import precision_recall_curve
 
-    for curve, colour in zip(curves, _COLOURS, strict=False):
+    for curve, colour in zip(curves, cycle(_COLOURS), strict=False):
         precision, recall, _ = precision_recall_curve(curve.attack, curve.score)
         axes.plot(recall, precision, color=colour, label=curve.protocol, drawstyle="steps-post")
         axes.axhline(float(curve.attack.mean()), color=colour, linewidth=0.8, linestyle=":")

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from netsift.errors import InputError
+from netsift.evaluation.bootstrap import RESAMPLES
 from netsift.evaluation.card import model_card
-from netsift.evaluation.importance import feature_importance
-from netsift.evaluation.metrics import Values, attack_scores, protocol_result, worst
+from netsift.evaluation.importance import MOST_ROWS, feature_importance
+from netsift.evaluation.metrics import thresholds_from
 from netsift.evaluation.plots import Curve
-from netsift.evaluation.splits import Folds, grouped_folds, stratified_folds
+from netsift.evaluation.protocols import PROTOCOLS, Options, Protocol
+from netsift.evaluation.running import Evaluation, FittedForest, Progress, evaluate, forest_fit
+from netsift.evaluation.splits import stratified_folds
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.bundle import Bundle, member_hashes
 from netsift.models.dataset import Dataset, training_inputs
 from netsift.models.features import BY_NAME
-from netsift.models.forest import ForestSettings, class_probabilities, fit_forest
+from netsift.models.forest import ForestSettings, fit_forest
 from netsift.models.graph import export_forest
 from netsift.models.manifest import (
     FORMAT_VERSION,
@@ -28,128 +31,90 @@ from netsift.models.manifest import (
     Importance,
     Learner,
     Manifest,
-    ProtocolResult,
     Threshold,
 )
 from netsift.models.reference import training_reference
 from netsift.models.techniques import techniques_of
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many of its steps are done, and of how many."""
-
-RANDOM_SPLIT: Final = "random split"
-BY_INPUT: Final = "by input"
-MEANINGS: Final = {
-    RANDOM_SPLIT: "flatters: near copies of a flow stand on both sides of the cut",
-    BY_INPUT: "honest: every input is scored by a forest that saw none of its flows",
-}
-"""The protocols and what each can show."""
-
 _LIBRARIES: Final = ("numpy", "onnx", "pyarrow", "scikit-learn")
+_IMPORTANCE_ROWS: Final = 20_000
+_NOT_SCORED: Final = -1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A new model with what its pictures are drawn from.
 
-    ``truth`` and ``predicted`` (rows,) are class indices under the headline protocol. ``not_asked`` says why a protocol
-    was left out, None if none was.
+    ``truth`` and ``predicted`` (tested rows,) are class indices under the headline protocol. ``refused`` says of each
+    protocol that was left out why the data does not allow it.
     """
 
     bundle: Bundle
     curves: tuple[Curve, ...]
     truth: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
-    not_asked: str | None
+    refused: dict[str, str]
 
 
-def train(dataset: Dataset, settings: ForestSettings, folds: int, progress: Progress) -> Trained:
+def train(
+    dataset: Dataset,
+    settings: ForestSettings,
+    folds: int,
+    progress: Progress,
+    protocols: Sequence[Protocol] = PROTOCOLS,
+    resamples: int = RESAMPLES,
+) -> Trained:
     """Evaluate by every protocol that the data allows, fit on all rows, and return the bundle.
 
-    Thresholds come from the headline protocol, that is, the worst. Deterministic for the same rows and seed.
+    Thresholds come from the worst honest protocol whose models learn from every kind of attack. Deterministic for the
+    same rows and seed.
 
     Raises:
-        InputError: there are fewer than two benign or two attack rows.
+        InputError: there are fewer than two benign or two attack rows, or the data allows none of the protocols.
     """
-    splits, not_asked = _splits(dataset, folds, settings.seed)
-    probabilities: dict[str, Values] = {}
-    first_forest: dict[str, RandomForestClassifier] = {}
-    for protocol, fold in splits.items():
-        progress_of = _named(progress, f"evaluating: {protocol}")
-        probabilities[protocol], first_forest[protocol] = _out_of_fold(dataset, fold, settings, progress_of)
-    results = [
-        protocol_result(protocol, MEANINGS[protocol], dataset.names, dataset.classes, scores)
-        for protocol, scores in probabilities.items()
-    ]
+    attacks = int((dataset.classes > 0).sum())
+    if min(attacks, len(dataset.classes) - attacks) < 2:
+        raise InputError("training needs at least two benign and two attack flows")
+    fit = forest_fit(settings, len(dataset.names))
+    evaluation = evaluate(dataset, protocols, fit, Options(folds, settings.seed), progress, resamples)
     progress("measuring importance", 0, 1)
-    tested = splits[RANDOM_SPLIT] == 0
-    importance = feature_importance(
-        first_forest[RANDOM_SPLIT],
-        dataset.matrix[tested],
-        dataset.classes[tested],
-        dataset.feature_names,
-        settings.seed,
-    )
+    importance = _importance(dataset, fit, settings.seed)
     progress("fitting the final forest", 0, 1)
     forest = fit_forest(dataset.matrix, dataset.classes, settings)
     graph = export_forest(forest, dataset.feature_names)
-    scores_of = {protocol: attack_scores(values) for protocol, values in probabilities.items()}
-    bundle = _bundle(dataset, settings, results, importance, graph, scores_of)
-    attack = dataset.classes > 0
-    curves = tuple(Curve(name, attack, scores) for name, scores in scores_of.items())
-    predicted = probabilities[bundle.manifest.headline].argmax(axis=1)
-    return Trained(bundle, curves, dataset.classes, predicted, not_asked)
+    bundle = _bundle(dataset, settings, evaluation, importance, graph)
+    headline = evaluation.scored[evaluation.headline.protocol]
+    truth = dataset.classes[headline.rows]
+    return Trained(bundle, _curves(dataset, evaluation), truth, headline.predicted, evaluation.refused)
 
 
-def _named(progress: Progress, stage: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(stage, done, total)
+def _curves(dataset: Dataset, evaluation: Evaluation) -> tuple[Curve, ...]:
+    return tuple(
+        Curve(result.protocol, dataset.classes[scored.rows] > 0, scored.score)
+        for result in evaluation.results
+        for scored in (evaluation.scored[result.protocol],)
+    )
 
 
-def _splits(dataset: Dataset, folds: int, seed: int) -> tuple[dict[str, Folds], str | None]:
-    attacks = int((dataset.classes > 0).sum())
-    possible = min(folds, attacks, len(dataset.classes) - attacks)
-    if possible < 2:
-        raise InputError("training needs at least two benign and two attack flows")
-    splits = {RANDOM_SPLIT: stratified_folds(dataset.classes, possible, seed)}
-    if len(dataset.inputs) < 2:
-        return splits, "there is only one input, so no figure here says how the model does on traffic from elsewhere"
-    by_input = grouped_folds(dataset.classes, dataset.groups, folds)
-    if by_input is None:
-        return (
-            splits,
-            "leaving an input out leaves only benign or only attack flows to learn from, so none was left out",
-        )
-    return {**splits, BY_INPUT: by_input}, None
-
-
-def _out_of_fold(
-    dataset: Dataset, fold: Folds, settings: ForestSettings, progress: Callable[[int, int], None]
-) -> tuple[Values, RandomForestClassifier]:
-    """Return (rows, classes) probabilities by forests that did not learn from the row, and the forest of fold 0."""
-    forests: list[RandomForestClassifier] = []
-    probabilities = np.zeros((len(dataset.classes), len(dataset.names)))
-    numbers = np.unique(fold).tolist()
-    for done, number in enumerate(numbers):
-        progress(done, len(numbers))
-        tested = fold == number
-        forest = fit_forest(dataset.matrix[~tested], dataset.classes[~tested], settings)
-        probabilities[tested] = class_probabilities(forest, dataset.matrix[tested], len(dataset.names))
-        forests = forests or [forest]
-    return probabilities, forests[0]
+def _importance(dataset: Dataset, fit: Callable[..., FittedForest], seed: int) -> list[Importance]:
+    """Return the importance of every feature by a forest of at most 20,000 rows, shuffled on rows it did not learn."""
+    fold = stratified_folds(dataset.classes, 2, seed)
+    random = np.random.default_rng(seed)
+    learned, tested = (random.permutation(np.flatnonzero(fold == number)) for number in range(2))
+    learned, tested = np.sort(learned[:_IMPORTANCE_ROWS]), np.sort(tested[:MOST_ROWS])
+    forest = fit(dataset.matrix[learned], dataset.classes[learned]).forest
+    return feature_importance(forest, dataset.matrix[tested], dataset.classes[tested], dataset.feature_names, seed)
 
 
 def _bundle(
     dataset: Dataset,
     settings: ForestSettings,
-    results: Sequence[ProtocolResult],
+    evaluation: Evaluation,
     importance: list[Importance],
     graph: bytes,
-    scores_of: Mapping[str, Values],
 ) -> Bundle:
-    headline = worst(results)
+    results = evaluation.results
+    source = thresholds_from(results)
     entries = [BY_NAME[name] for name in dataset.feature_names]
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -161,10 +126,10 @@ def _bundle(
         techniques=techniques_of(dataset.names),
         thresholds=[
             Threshold(false_positive_rate=point.false_positive_rate, threshold=point.threshold)
-            for point in headline.operating_points
+            for point in source.operating_points
         ],
-        headline=headline.protocol,
-        evaluation=sorted(results, key=lambda result: result.protocol != headline.protocol),
+        headline=results[0].protocol,
+        evaluation=list(results),
         importance=importance,
         training=training_inputs(dataset),
         training_rows=dataset.rows_of_class,
@@ -179,7 +144,9 @@ def _bundle(
         members={},
     )
     card = model_card(manifest)
-    scores = scores_of[headline.protocol]
+    scored = evaluation.scored[source.protocol]
+    scores = np.full(len(dataset.classes), _NOT_SCORED)
+    scores[scored.rows] = scored.score
     reference = training_reference(dataset.matrix, dataset.classes, dataset.names, dataset.feature_names, scores)
     complete = manifest.model_copy(update={"members": member_hashes(graph, reference, card)})
     return Bundle(complete, graph, reference, card)

@@ -5,6 +5,7 @@ Breiman, "Random forests", Machine Learning 45 (2001). Trained on the same float
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,9 @@ def fit_forest(
         random_state=settings.seed,
         n_jobs=-1,
     )
-    forest.fit(matrix, classes)
+    # Its threads save and restore the process's warning filters across each other, and may leave none behind.
+    with warnings.catch_warnings():
+        forest.fit(matrix, classes)
     # Threads add up the trees in the order in which they finish, which changes the last digits from run to run.
     forest.set_params(n_jobs=1)
     return forest

@@ -41,22 +41,67 @@ class Threshold(_Strict):
 
 
 class OperatingPoint(Threshold):
-    """Share of the attack flows found at a false-positive rate."""
+    """Share of the attack flows found at a false-positive rate.
 
-    recall: Share
+    ``recall`` is None where there are fewer benign rows than ``benign_rows_needed``: too few to say.
+    """
+
+    recall: Share | None
+    benign_rows_needed: Count = 0
 
 
 class ClassResult(_Strict):
-    """How well one class is told from all others, by the class of highest probability."""
+    """How well one class is told from all others, by the class of highest probability.
+
+    ``flagged`` is the share of its rows that were flagged as an attack of whatever kind, at the protocol's threshold.
+    """
 
     name: Name
     rows: Count
     precision: Share
     recall: Share
+    flagged: Share | None = None
+
+
+class Interval(_Strict):
+    """The middle 95 % of what a measure is when the tested rows are drawn again (bootstrap)."""
+
+    low: Share
+    high: Share
+
+
+class ReliabilityBin(_Strict):
+    """Rows of like score: their mean score, and the share of attacks among them. Equal in a calibrated model."""
+
+    rows: Count
+    score: Share
+    attacks: Share
+
+
+class PartResult(_Strict):
+    """One split of a protocol: a fold, a day, a kind of attack, a network. None where there is only one kind of row.
+
+    ``flagged_attacks`` and ``flagged_benign`` are shares at the threshold chosen on the training side.
+    """
+
+    name: Name
+    rows: Count
+    attack_rows: Count
+    roc_auc: Share | None
+    average_precision: Share | None
+    recall: Share | None
+    f1: Share | None
+    flagged_attacks: Share | None
+    flagged_benign: Share | None
 
 
 class ProtocolResult(_Strict):
-    """Measures of one evaluation protocol, every row scored by a forest that did not learn from it."""
+    """Measures of one evaluation protocol, every row scored by a model that did not learn from it.
+
+    ``accuracy``, ``balanced_accuracy`` and ``f1`` are those at thresholds chosen on the training side, of which
+    ``threshold`` is the mean; what an older netsift wrote has no ``threshold``, and there it was 0.5. ``intervals`` are
+    by name of the measure, drawn by ``interval_unit``. ``averaged`` figures are means over ``parts``.
+    """
 
     protocol: Name
     meaning: str
@@ -67,6 +112,17 @@ class ProtocolResult(_Strict):
     average_precision: Share
     operating_points: list[OperatingPoint]
     classes: list[ClassResult]
+    honest: bool | None = None
+    averaged: bool = False
+    attack_rows: Count | None = None
+    threshold: Annotated[float, Field(ge=0, le=1.001)] | None = None
+    balanced_accuracy: Share | None = None
+    brier: Share | None = None
+    calibration_error: Share | None = None
+    reliability: list[ReliabilityBin] = []
+    intervals: dict[Name, Interval] = {}
+    interval_unit: str = ""
+    parts: list[PartResult] = []
 
 
 class Importance(_Strict):

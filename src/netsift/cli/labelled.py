@@ -1,0 +1,105 @@
+"""What the commands that read labelled traffic share: naming networks, choosing columns, saying what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from netsift.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from netsift.models.dataset import Dataset
+    from netsift.models.labelled import LabelledInput
+
+_MOST_BYTES: Final = 1 << 20
+
+Benign = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[NAME=]PATH", help="A capture, folder or flow file whose every flow is benign; repeatable."),
+]
+Attack = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]PATH", help="A capture, folder or flow file whose every flow is an attack; repeatable."
+    ),
+]
+
+
+def labelled_inputs(
+    labelled: Sequence[str] | None, benign: Sequence[str] | None, attack: Sequence[str] | None
+) -> list[LabelledInput]:
+    """Return the inputs of a command line: those that bring labels, those that are all benign, those all attacks.
+
+    Raises:
+        UsageError: there is none, or one is neither ``PATH`` nor ``NAME=PATH``.
+    """
+    inputs = [named_input(argument) for argument in labelled or ()]
+    inputs += [named_input(argument, "benign") for argument in benign or ()]
+    inputs += [named_input(argument, "attack") for argument in attack or ()]
+    if not inputs:
+        raise UsageError("there is nothing to read: name labelled flow files or captures, or use --benign and --attack")
+    return inputs
+
+
+def named_input(argument: str, label: str | None = None) -> LabelledInput:
+    """Return the input of ``PATH`` or ``NAME=PATH``, where the name is the network that the traffic is of.
+
+    A path that exists as it stands is one, whatever signs it holds.
+
+    Raises:
+        UsageError: the name or the path is empty.
+    """
+    from netsift.models.labelled import LabelledInput
+
+    name, sign, path = argument.partition("=")
+    if not sign or Path(argument).exists():
+        return LabelledInput(Path(argument), label)
+    if not name or not path:
+        raise UsageError(f"{argument!r} must be PATH or NAME=PATH")
+    return LabelledInput(Path(path), label, name)
+
+
+def chosen_columns(path: Path | None) -> list[str]:
+    """Return the features that a file names, one a line, in the order of the schema; all of them without a file.
+
+    Raises:
+        InputError: the file cannot be read, names nothing, or names what is no feature.
+    """
+    from netsift.models.features import FEATURES
+
+    names = [feature.name for feature in FEATURES]
+    if path is None:
+        return names
+    try:
+        with path.open(encoding="utf-8") as file:
+            asked = set(file.read(_MOST_BYTES).split())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file") from error
+    except OSError as error:
+        raise InputError(f"{path}: the list of columns cannot be read: {error.strerror or error}") from error
+    unknown = sorted(asked - set(names))
+    if unknown:
+        raise InputError(f"{path}: {unknown[0][:80]!r} is not a column that a model may use; see docs/features.md")
+    if not asked:
+        raise InputError(f"{path}: the list of columns is empty")
+    return [name for name in names if name in asked]
+
+
+def say_what_was_read(dataset: Dataset) -> None:
+    """Say on standard error how many flows of which classes there are, and what was left out."""
+    from netsift.models.dataset import describe_classes
+
+    rows = len(dataset.classes)
+    typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
+    for problem in dataset.problems:
+        typer.echo(f"netsift: {problem}", err=True)
+    if dataset.unlabelled:
+        typer.echo(f"{dataset.unlabelled:,} flows have no label and were left out", err=True)
+    if dataset.sampled_out:
+        typer.echo(
+            f"{dataset.sampled_out:,} flows were left out at random, because of --max-rows or --max-rows-per-file",
+            err=True,
+        )
