@@ -63,7 +63,7 @@ class ForestDetector:
 
     def score_matrix(self, matrix: FeatureMatrix) -> Scores:
         """Score rows (rows, features) that are already features, in the order of ``feature_names``."""
-        probabilities = self._probabilities(matrix)[:, 1:]
+        probabilities = self.probabilities(matrix)[:, 1:]
         score = np.clip(probabilities.sum(axis=1, dtype=np.float64), 0, 1).astype(np.float32)
         return Scores(score, probabilities.argmax(axis=1), matrix)
 
@@ -71,8 +71,8 @@ class ForestDetector:
         """Return what each feature added to each score, shape (rows, features)."""
         return contributions(self._bundle.trees, matrix)
 
-    def _probabilities(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
-        """Return (rows, classes) probabilities."""
+    def probabilities(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
+        """Return (rows, classes) probabilities of features in the order of :attr:`feature_names`."""
         if not len(matrix):
             return np.zeros((0, len(self._bundle.manifest.classes)), dtype=np.float32)
         if self._session is None:
