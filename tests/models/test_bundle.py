@@ -111,8 +111,9 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "model.netsift"
     save_bundle(small_bundle(), path)
     monkeypatch.setattr(bundles, "MAX_FILE_BYTES", 100)
-    with pytest.raises(InputError, match="bytes are more than a model may have"):
-        load_bundle(path)
+    for endless in (path, Path("/dev/zero")):
+        with pytest.raises(InputError, match="has more bytes than a model may have"):
+            load_bundle(endless)
 
 
 def extra_member(members: Members) -> bytes:
@@ -140,6 +141,14 @@ def hidden_path(members: Members) -> bytes:
     """Hide a path behind a zero byte, where zipfile's name ends and that of other programs does not."""
     content = packed({**members, "signature.jsonX../../x": b"{}"})
     return content.replace(b"signature.jsonX../../x", b"signature.json\0../../x")
+
+
+def with_comment(members: Members) -> bytes:
+    """Put a comment behind the directory."""
+    buffer = io.BytesIO(packed(members))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = b"hidden"
+    return buffer.getvalue()
 
 
 def overlapping(members: Members) -> bytes:
@@ -187,6 +196,8 @@ def flipped_bit(members: Members) -> bytes:
         (extra_member, "holds 'run.py', which does not belong"),
         (path_trick, r"holds '\.\./model\.onnx', which does not belong"),
         (hidden_path, r"holds 'signature\.json\\x00\.\./\.\./x', which does not belong"),
+        (lambda members: b"#!/bin/sh\n" + packed(members), "holds data beside its members"),
+        (with_comment, "holds data beside its members"),
         (overlapping, "not a netsift model, or it is damaged"),
         (missing_member, "lacks reference.json"),
         (duplicate_member, "holds model.onnx more than once"),

@@ -35,6 +35,10 @@ _UNIX: Final = 3
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 0x1
 _NAME_SHOWN: Final = 80
+_LOCAL_HEADER: Final = 30
+_DIRECTORY_ENTRY: Final = 46
+_END_OF_DIRECTORY: Final = 22
+"""Bytes of the parts of a zip file without names (APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16)."""
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:
@@ -59,6 +63,7 @@ def unpacked(content: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             _check_members(entries)
+            _check_length(entries, len(content))
             return {entry.filename: _member(archive, entry) for entry in entries}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
         raise InputError("the file is not a netsift model, or it is damaged") from error
@@ -80,6 +85,13 @@ def _check_members(entries: list[zipfile.ZipInfo]) -> None:
             raise InputError(f"the bundle lacks {name}")
     for entry in entries:
         _check_member(entry)
+
+
+def _check_length(entries: list[zipfile.ZipInfo], length: int) -> None:
+    """Nothing stands before, between or behind the members: no other file's head, no comment, no extra field."""
+    members = sum(_LOCAL_HEADER + _DIRECTORY_ENTRY + 2 * len(one.filename) + one.compress_size for one in entries)
+    if members + _END_OF_DIRECTORY != length:
+        raise InputError("the bundle holds data beside its members")
 
 
 def _check_member(entry: zipfile.ZipInfo) -> None:

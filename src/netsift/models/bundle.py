@@ -151,12 +151,13 @@ def load_bundle(path: Path, key: Path | None = None) -> Bundle:
 def read_model_file(path: Path) -> bytes:
     """Return the bytes of a model file. Raises InputError when it cannot be read or is too large."""
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: {size:,} bytes are more than a model may have ({MAX_FILE_BYTES:,})")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: the model cannot be read: {error.strerror or error}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"{path}: has more bytes than a model may have ({MAX_FILE_BYTES:,})")
+    return content
 
 
 def parse_bundle(content: bytes, trusted: bytes | None = None) -> Bundle:
