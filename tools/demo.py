@@ -25,7 +25,10 @@ SIMULATE: Final = tuple(
     for seed, clients in ((7, 6), (8, 4))
 )
 METER: Final = f"flows {CAPTURE} -o demo/flows.parquet"
-TRAIN: Final = f"train demo/train-7.pcap demo/train-8.pcap -o demo/model.netsift --plots {PLOTS}"
+TRAIN: Final = (
+    f"train demo/train-7.pcap demo/train-8.pcap -o demo/model.netsift --plots {PLOTS}"
+    " --protocols 'random split,by host pair,by input,time-ordered'"
+)
 DETECT: Final = f"detect {CAPTURE} --model demo/model.netsift"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from netsift.errors import InputError
 from netsift.evaluation import running
 from netsift.evaluation.metrics import Values, best_f1_threshold, f1_score
 from netsift.evaluation.protocols import PROTOCOLS, Cut, Options, Split
+from netsift.evaluation.protocols.folds import RANDOM_SPLIT
 from netsift.evaluation.protocols.unseen import LEAVE_ONE_ATTACK_OUT
 from netsift.evaluation.running import Fitted, evaluate, forest_fit, score_cut, training_threshold
 from netsift.evaluation.splits import Labels
@@ -165,3 +167,29 @@ def test_an_averaged_protocol_is_the_mean_of_its_parts() -> None:
 def test_data_that_allows_nothing_is_refused_with_every_reason() -> None:
     with pytest.raises(InputError, match=r"allows none of the protocols \(random split: .*; by host pair: "):
         evaluate(rows([0, 0, 0, 1]), PROTOCOLS, FIT, Options(), silent)
+
+
+class _Mean:
+    """A learner that keeps nothing of the rows but their mean."""
+
+    def __init__(self, matrix: FeatureMatrix, classes: Labels) -> None:
+        self.middle = matrix.mean(axis=0) + classes.mean()
+
+    def probabilities(self, matrix: FeatureMatrix) -> Values:
+        share = (matrix[:, 0] > self.middle[0]).astype(np.float64)
+        return np.column_stack([1 - share, share])
+
+
+def test_no_more_is_held_than_one_training_subset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "ROWS_AT_ONCE", 1000)
+    monkeypatch.setattr(running, "INNER_ROWS", 1000)
+    count = 20_000
+    matrix = np.random.default_rng(0).random((count, 100)).astype(np.float32)
+    dataset = rows(np.tile([0, 1], count // 2), matrix)
+    cut = RANDOM_SPLIT.cut(dataset, Options(folds=2))
+    assert isinstance(cut, Cut)
+    tracemalloc.start()
+    score_cut(dataset, cut, _Mean, 0, lambda *_: None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert dataset.matrix.nbytes / 2 <= peak < dataset.matrix.nbytes

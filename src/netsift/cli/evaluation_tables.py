@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netsift.evaluation.card import percent
-from netsift.evaluation.metrics import HEADLINE_RATE, InUse, f1_of_flagging_all, in_use
+from netsift.evaluation.metrics import HEADLINE_RATE, InUse, f1_of_flagging_all, in_use, thresholds_from
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +70,7 @@ def print_evaluation(evaluation: Evaluation, use: Use) -> None:
     console.print(f"Headline: {_headline_words(headline)}", style="bold", highlight=False)
     console.print()
     console.print(_use_table(headline, use))
-    console.print(_class_table(headline))
+    console.print(class_table(thresholds_from(evaluation.results)))
     for result in evaluation.results:
         if len(result.parts) > 1 and (result is headline or result.protocol in _SHOWN_IN_PARTS):
             console.print(_part_table(result))
@@ -196,7 +196,8 @@ def _use_table(result: ProtocolResult, use: Use) -> Table:
     return table
 
 
-def _class_table(result: ProtocolResult) -> Table:
+def class_table(result: ProtocolResult) -> Table:
+    """Return the classes of a result: how many of each were flagged, and how many named right."""
     table = _table(
         f"Every class ({result.protocol})", "class", "flows", "flagged as attack", "named right", "precision"
     )

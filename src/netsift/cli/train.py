@@ -95,6 +95,9 @@ def train(
 def _print_results(trained: Trained) -> None:
     from rich.console import Console
 
+    from netsift.cli.evaluation_tables import class_table
+    from netsift.evaluation.metrics import thresholds_from
+
     manifest = trained.bundle.manifest
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(_protocol_table(manifest))
@@ -102,7 +105,7 @@ def _print_results(trained: Trained) -> None:
         console.print(f"{result.protocol}: {result.meaning}.", highlight=False)
     for name, reason in trained.refused.items():
         console.print(f"{name}: not measured, because {reason}.", highlight=False, style="dim")
-    console.print(_class_table(manifest))
+    console.print(class_table(thresholds_from(manifest.evaluation)))
     leading = ", ".join(entry.feature for entry in manifest.importance[:8])
     console.print(f"Columns that matter most: {leading}.", highlight=False)
 
@@ -127,18 +130,6 @@ def _protocol_table(manifest: Manifest) -> Table:
         figures: list[float | None] = [result.accuracy, result.f1, result.roc_auc, result.average_precision]
         figures += [point.recall for point in result.operating_points]
         table.add_row(result.protocol, *("–" if figure is None else f"{figure:.4f}" for figure in figures))
-    return table
-
-
-def _class_table(manifest: Manifest) -> Table:
-    from rich.table import Table
-
-    table = Table(title=f"Every class ({manifest.headline})", title_justify="left")
-    table.add_column("class")
-    for name in ("flows", "precision", "recall"):
-        table.add_column(name, justify="right")
-    for entry in manifest.headline_result.classes:
-        table.add_row(entry.name, f"{entry.rows:,}", f"{entry.precision:.3f}", f"{entry.recall:.3f}")
     return table
 
 

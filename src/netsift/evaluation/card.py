@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from netsift.evaluation.metrics import thresholds_from
 from netsift.models.manifest import Manifest, ProtocolResult
 
 _MOST_INPUTS: Final = 40
@@ -40,13 +41,16 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield from (f"- *{result.protocol}* {result.meaning}." for result in manifest.evaluation)
     yield ""
-    yield f"## Kinds of attack ({manifest.headline})"
+    by_class = thresholds_from(manifest.evaluation)
+    yield f"## Kinds of attack ({by_class.protocol})"
     yield ""
-    yield "| class | training flows | tested flows | precision | recall |"
-    yield "|---|---|---|---|---|"
-    for entry in manifest.headline_result.classes:
+    yield "| class | training flows | tested flows | flagged as attack | named right | precision |"
+    yield "|---|---|---|---|---|---|"
+    for entry in by_class.classes:
         learned = manifest.training_rows.get(entry.name, 0)
-        yield f"| {entry.name} | {learned:,} | {entry.rows:,} | {entry.precision:.3f} | {entry.recall:.3f} |"
+        flagged = "–" if entry.flagged is None else f"{entry.flagged:.3f}"
+        shares = f"{flagged} | {entry.recall:.3f} | {entry.precision:.3f}"
+        yield f"| {entry.name} | {learned:,} | {entry.rows:,} | {shares} |"
     yield ""
     yield from _origin(manifest)
 

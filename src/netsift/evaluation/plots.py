@@ -51,7 +51,7 @@ def draw_plots(
 ) -> list[Path]:
     """Draw ROC, precision-recall, confusion matrix and feature importance as PNG files; return their paths.
 
-    ``truth_and_predicted`` are the class indices, (rows,) each, of the headline protocol.
+    ``truth_and_predicted`` are the class indices, (rows,) each, of the protocol that thresholds come from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -132,7 +132,7 @@ def _confusion(axes: Axes, names: Sequence[str], truth: Labels, predicted: Label
     axes.set(
         xlabel="Predicted",
         ylabel="Labelled",
-        title="Confusion matrix of the headline protocol (flows; shade: share of row)",
+        title="Confusion matrix, each flow scored by a forest that did not learn from it (shade: share of row)",
     )
 
 

@@ -45,8 +45,8 @@ _NOT_SCORED: Final = -1.0
 class Trained:
     """A new model with what its pictures are drawn from.
 
-    ``truth`` and ``predicted`` (tested rows,) are class indices under the headline protocol. ``refused`` says of each
-    protocol that was left out why the data does not allow it.
+    ``truth`` and ``predicted`` (tested rows,) are class indices under the protocol that thresholds come from.
+    ``refused`` says of each protocol that was left out why the data does not allow it.
     """
 
     bundle: Bundle
@@ -83,9 +83,10 @@ def train(
     forest = fit_forest(dataset.matrix, dataset.classes, settings)
     graph = export_forest(forest, dataset.feature_names)
     bundle = _bundle(dataset, settings, evaluation, importance, graph)
-    headline = evaluation.scored[evaluation.headline.protocol]
-    truth = dataset.classes[headline.rows]
-    return Trained(bundle, _curves(dataset, evaluation), truth, headline.predicted, evaluation.refused)
+    shown = evaluation.scored[thresholds_from(evaluation.results).protocol]
+    return Trained(
+        bundle, _curves(dataset, evaluation), dataset.classes[shown.rows], shown.predicted, evaluation.refused
+    )
 
 
 def _curves(dataset: Dataset, evaluation: Evaluation) -> tuple[Curve, ...]:

@@ -133,6 +133,18 @@ def test_a_kind_or_network_that_is_tested_was_not_learned(dataset: Dataset) -> N
             assert not set(network[split.train].tolist()) & set(network[split.test].tolist())
 
 
+def test_many_networks_are_left_out_in_groups() -> None:
+    inputs = np.arange(400) % 20
+    dataset = rows(np.arange(400) // 20 % 2, groups=inputs, networks=tuple(f"network{number}" for number in range(20)))
+    cut = cut_of(LEAVE_ONE_NETWORK_OUT, dataset)
+    assert cut is not None
+    assert len(cut.splits) == OPTIONS.folds
+    for split in cut.splits:
+        assert len(np.unique(inputs[split.test])) > 1
+        assert not set(inputs[split.train].tolist()) & set(inputs[split.test].tolist())
+    assert np.sum([split.test for split in cut.splits], axis=0).tolist() == [1] * 400
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda one: one.name)
 def test_the_same_seed_cuts_alike_and_rich_data_allows_all(protocol: Protocol) -> None:
     dataset = learnable(600)

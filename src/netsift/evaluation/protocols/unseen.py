@@ -16,11 +16,15 @@ from netsift.evaluation.protocols.base import (
     Refused,
     Split,
     both_kinds,
+    of_folds,
     usable,
 )
 from netsift.evaluation.protocols.folds import campaigns, host_pairs
-from netsift.evaluation.splits import Labels
+from netsift.evaluation.splits import Labels, grouped_folds
 from netsift.models.dataset import Dataset
+
+MOST_NETWORKS: Final = 12
+"""Networks that are left out one by one; each costs a fit."""
 
 _FEWEST_BENIGN_GROUPS: Final = 9
 _HELD_BACK: Final = 3
@@ -73,17 +77,21 @@ def network_of_row(dataset: Dataset) -> tuple[tuple[str, ...], Labels]:
     return names, number[dataset.groups]
 
 
-def _leave_one_network_out(dataset: Dataset, _options: Options) -> Cut | Refused:
-    """Every network is tested by a model of all the others.
+def _leave_one_network_out(dataset: Dataset, options: Options) -> Cut | Refused:
+    """Every network is tested by a model of others.
 
     It is the question of everybody who installs a model that was trained elsewhere, and the one that published figures
-    do not answer.
+    do not answer. More than 12 networks are left out in K groups instead of one by one.
     """
     names, network = network_of_row(dataset)
     present = np.unique(network).tolist()
     if len(present) < 2:
         return Refused("all flows are of one network; name the networks as name=PATH")
-    splits = [Split(names[one], network != one, network == one) for one in present[:MOST_SPLITS]]
+    if len(present) <= MOST_NETWORKS:
+        splits = [Split(names[one], network != one, network == one) for one in present]
+    else:
+        fold = grouped_folds(dataset.classes, network, options.folds)
+        splits = [] if fold is None else of_folds(fold, "networks")
     kept = usable(dataset, splits)
     if not kept:
         return Refused("without one network there are only benign or only attack flows to learn from")
