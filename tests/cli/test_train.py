@@ -69,7 +69,7 @@ def test_whole_inputs_are_labelled_by_option(tmp_path: Path) -> None:
     benign = flow_file(tmp_path / "quiet.parquet", random_batch(80, 1)[0])
     attack = flow_file(tmp_path / "loud.parquet", random_batch(80, 2)[0])
     result = train("--benign", benign, "--attack", attack, "-o", tmp_path / "m.netsift")
-    assert "benign 80, attack 80" in result.stderr
+    assert "benign 80, other 80" in result.stderr
     assert "leaves only benign or only attack flows" in result.stdout
     assert "no plots were drawn, because matplotlib is not installed" in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.parquet", "m.netsift", "quiet.parquet"]

@@ -51,19 +51,20 @@ def detect(
     from netsift.detectors.forest import ForestDetector
     from netsift.kernels.jit import mark_compiled
     from netsift.models.bundle import load_bundle
-    from netsift.sources.flows import read_flows
+    from netsift.sources.flows import is_flow_table, read_flows
     from netsift.sources.statistics import ReadStatistics
-    from netsift.sources.tables import is_flow_file
 
     bundle = load_bundle(model or default_model())
     threshold = bundle.threshold(false_positive_rate)
     statistics = ReadStatistics()
-    if not all(is_flow_file(str(path)) for path in inputs):
+    if not all(is_flow_table(str(path)) for path in inputs):
         announce_compilation(quiet=False)
     batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
     found = find(batches, ForestDetector(bundle), bundle.reference, threshold)
     if statistics.packets_metered:
         mark_compiled()
+    for note in statistics.notes:
+        typer.echo(note, err=True)
     report_statistics(statistics, None, quiet=True)
     _say_counts(found, bundle, threshold, false_positive_rate)
     if output is not None:

@@ -61,11 +61,11 @@ def train(
     """
     from netsift.evaluation.training import train as train_model
     from netsift.models.bundle import save_bundle
+    from netsift.models.choice import choose_features
     from netsift.models.dataset import Sampling, read_dataset
-    from netsift.models.features import FEATURES
     from netsift.models.forest import ForestSettings
     from netsift.models.labelled import LabelledInput
-    from netsift.sources.tables import is_flow_file
+    from netsift.sources.flows import is_flow_table
 
     inputs = [LabelledInput(path) for path in labelled or ()]
     inputs += [LabelledInput(path, "benign") for path in benign or ()]
@@ -73,11 +73,14 @@ def train(
     if not inputs:
         raise UsageError("nothing to learn from: name labelled flow files or captures, or use --benign and --attack")
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
-    if not all(is_flow_file(str(source.path)) for source in inputs):
+    if not all(is_flow_table(str(source.path)) for source in inputs):
         announce_compilation(quiet=False)
     with _progress() as progress:
         sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
-        dataset = read_dataset(inputs, [feature.name for feature in FEATURES], sampling, progress)
+        chosen = choose_features(inputs)
+        dataset = read_dataset(inputs, chosen.names, sampling, progress)
+        for sentence in chosen.sentences():
+            typer.echo(sentence, err=True)
         _say_what_was_read(dataset)
         trained = train_model(dataset, settings, folds, progress)
     save_bundle(trained.bundle, output)
@@ -103,6 +106,8 @@ def _progress() -> Iterator[Progress]:
 def _say_what_was_read(dataset: Dataset) -> None:
     from netsift.models.dataset import describe_classes
 
+    for note in dataset.notes:
+        typer.echo(note, err=True)
     rows = len(dataset.classes)
     typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
     for problem in dataset.problems:

@@ -19,7 +19,7 @@ from netsift.evaluation.splits import Folds, grouped_folds, stratified_folds
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.bundle import Bundle, member_hashes
 from netsift.models.dataset import Dataset
-from netsift.models.features import BY_NAME
+from netsift.models.features import feature_named
 from netsift.models.forest import ForestSettings, class_probabilities, fit_forest
 from netsift.models.graph import export_forest
 from netsift.models.manifest import (
@@ -147,7 +147,7 @@ def _bundle(
     graph: bytes,
 ) -> Bundle:
     headline = worst(results)
-    entries = [BY_NAME[name] for name in dataset.feature_names]
+    entries = [feature_named(name) for name in dataset.feature_names]
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         netsift_version=_version("netsift"),

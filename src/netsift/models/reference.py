@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from netsift.models.features import BY_NAME, FeatureMatrix
+from netsift.models.features import FeatureMatrix, feature_named
 from netsift.models.manifest import REFERENCE_PROBABILITIES, FeatureReference, Reference
 
 
 def benign_reference(matrix: FeatureMatrix, feature_names: tuple[str, ...]) -> Reference:
     """Return the reference of benign rows, shape (rows, features)."""
     features = {
-        name: _feature(matrix[:, position], BY_NAME[name].categories) for position, name in enumerate(feature_names)
+        name: _feature(matrix[:, position], feature_named(name).categories)
+        for position, name in enumerate(feature_names)
     }
     return Reference(rows=len(matrix), probabilities=list(REFERENCE_PROBABILITIES), features=features)
 
