@@ -63,8 +63,6 @@ def detect(
     found = find(batches, ForestDetector(bundle), bundle.reference, threshold)
     if statistics.packets_metered:
         mark_compiled()
-    for note in statistics.notes:
-        typer.echo(note, err=True)
     report_statistics(statistics, None, quiet=True)
     _say_counts(found, bundle, threshold, false_positive_rate)
     if output is not None:

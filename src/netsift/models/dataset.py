@@ -216,7 +216,10 @@ class _Reader:
 def _strange_label_note(labels: Counter[str]) -> list[str]:
     if not labels:
         return []
-    shown = ", ".join(f"{text[:_LABEL_LETTERS]!r} ({rows:,} flows)" for text, rows in labels.most_common(_MOST_LABELS))
+    shown = ", ".join(
+        f"{text[:_LABEL_LETTERS]!r} ({rows:,} {'flow' if rows == 1 else 'flows'})"
+        for text, rows in labels.most_common(_MOST_LABELS)
+    )
     return [f"labels that the taxonomy does not know, counted as {OTHER}: {shown}"]
 
 

@@ -47,6 +47,9 @@ def flow_batch(columns: Columns) -> pa.RecordBatch:
     The schema's columns come first in its order and types, then foreign ones, then ``label`` and ``attack``. A value is
     null where netsift's meter would have none, and where it lies outside what its column can hold.
     """
+    for name, values in columns.items():
+        if isinstance(values, np.ndarray) and values.dtype == np.float64 and "." not in name:
+            columns[name] = np.where(values >= 0, values, np.nan)
     complete(columns)
     known = [field for field in arrow_schema() if field.name in columns]
     foreign = [name for name in columns if "." in name]
@@ -121,11 +124,12 @@ def _array(column: Column, columns: Columns) -> pa.Array:
 
 def _number_array(column: Column, values: Numbers, exists: Mask, kind: pa.DataType) -> pa.Array:
     dtype = np.dtype(_DTYPES[column.kind])
-    greatest = float(np.finfo(dtype).max if dtype.kind == "f" else np.iinfo(dtype).max)
-    possible = exists & (values >= 0) & (values <= greatest) if dtype != np.uint64 else exists & (values >= 0)
-    possible &= np.asarray(values < 2.0**64)
-    filled = np.where(possible, values, 0)
-    return pa.array((np.rint(filled) if dtype.kind == "u" else filled).astype(dtype), kind, mask=~possible)
+    if dtype.kind == "u":
+        values = np.rint(values)
+        possible = exists & (values >= 0) & (values < 2.0 ** (8 * dtype.itemsize))
+    else:
+        possible = exists & (values >= 0) & (values <= float(np.finfo(dtype).max))
+    return pa.array(np.where(possible, values, 0).astype(dtype), kind, mask=~possible)
 
 
 def _exists(column: Column, columns: Columns) -> Mask:

@@ -50,9 +50,9 @@ _CORRECTED_NAMES: Final = {
 
 _UNUSED: Final = (
     # They name a row, or follow from other columns.
-    "id", "Flow ID", "Unnamed: 0", "External IP", "Fwd Header Length.1", "Packet Length Variance", "Pkt Len Var",
-    "Average Packet Size",
-    "Pkt Size Avg", "Avg Fwd Segment Size", "Avg Bwd Segment Size", "Fwd Seg Size Avg", "Bwd Seg Size Avg",
+    "id", "Flow ID", "SimillarHTTP", "Unnamed: 0", "External IP", "Fwd Header Length.1", "Packet Length Variance",
+    "Pkt Len Var", "Average Packet Size", "Pkt Size Avg", "Avg Fwd Segment Size", "Avg Bwd Segment Size",
+    "Fwd Seg Size Avg", "Bwd Seg Size Avg",
     "Fwd Segment Size Avg", "Bwd Segment Size Avg", "Packet Length Mean", "Pkt Len Mean", "Packet Length Std",
     "Pkt Len Std", "Flow Bytes/s", "Flow Byts/s", "Flow Packets/s", "Flow Pkts/s", "Fwd Packets/s", "Fwd Pkts/s",
     "Bwd Packets/s", "Bwd Pkts/s", "Down/Up Ratio",
@@ -61,9 +61,7 @@ _UNUSED: Final = (
     "Subflow Bwd Pkts", "Subflow Bwd Bytes", "Subflow Bwd Byts",
 )  # fmt: skip
 _OF_THE_LABEL: Final = ("Label", "Attempted Category", "Class")
-_FOREIGN: Final = (
-    "act_data_pkt_fwd", "Fwd Act Data Pkts", "Total TCP Flow Time", "SimillarHTTP", "Inbound",
-)  # fmt: skip
+_FOREIGN: Final = ("act_data_pkt_fwd", "Fwd Act Data Pkts", "Total TCP Flow Time", "Inbound")
 _CORE: Final = frozenset(
     {"duration_us", "packets_fwd", "packets_bwd", "payload_bytes_fwd", "payload_bytes_bwd", "iat_mean_us"}
 )
@@ -187,8 +185,8 @@ def _payload_of_both_directions(columns: Columns) -> None:
     packets = columns["packets_fwd"] + columns["packets_bwd"]
     total = columns["payload_bytes_fwd"] + columns["payload_bytes_bwd"]
     squares = _sum_of_squares(columns, "fwd") + _sum_of_squares(columns, "bwd")
-    spread = np.maximum(squares - total * np.nan_to_num(ratio(total, packets)), 0)
-    columns["payload_std"] = np.where(packets > 1, np.sqrt(np.nan_to_num(ratio(spread, packets - 1))), 0)
+    spread = np.maximum(squares - total * ratio(total, packets), 0)
+    columns["payload_std"] = np.where(packets == 1, 0.0, np.sqrt(ratio(spread, packets - 1)))
 
 
 def _sum_of_squares(columns: Columns, side: str) -> Numbers:

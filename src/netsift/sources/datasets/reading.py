@@ -139,7 +139,7 @@ def _recognise_text(path: Path, start: bytes) -> Recognised | None:
         return _recognise_zeek_log(path, text)
     first = as_utf8(line).decode().rstrip("\r")
     delimiter = max(",\t;", key=first.count)
-    values = [value.strip() for value in next(csv.reader([first], delimiter=delimiter), [])]
+    values = _split(first, delimiter)
     names = _distinct(values)
     if layout := _layout(names):
         return Recognised(path, layout, names, delimiter, body=len(start) - len(text) + len(line) + 1)
@@ -147,6 +147,14 @@ def _recognise_text(path: Path, start: bytes) -> Recognised | None:
     if without_header and (layout := _layout(without_header)):
         return Recognised(path, layout, without_header, delimiter)
     return None
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """Return the trimmed values of a line; none when its quotes or line ends are out of place."""
+    try:
+        return [value.strip() for value in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def _recognise_zeek_log(path: Path, text: bytes) -> Recognised | None:
@@ -207,9 +215,10 @@ def _translated(layout: Layout, raw: pa.RecordBatch, counts: DatasetCounts) -> p
     """Return the flows of a raw batch without repeated headers, empty and broken rows, which are counted."""
     raw = _without_repeated_headers(raw, counts)
     rows = Rows(_without_empty_rows(raw, counts))
-    columns = layout.translate(rows)
-    columns |= {foreign: rows.number(name) for name, foreign in layout.foreign.items()}
-    batch = flow_batch(columns)
+    with np.errstate(all="ignore"):  # what absurd numbers lead to becomes null
+        columns = layout.translate(rows)
+        columns |= {foreign: rows.number(name) for name, foreign in layout.foreign.items()}
+        batch = flow_batch(columns)
     if rows.broken.any():
         counts.broken_rows += int(rows.broken.sum())
         batch = batch.filter(pa.array(~rows.broken))
