@@ -32,8 +32,8 @@ def test_features_in_all_inputs_are_kept_in_order_and_the_others_named(tmp_path:
     chosen = choose_features([whole, *parts])
     assert chosen.names == tuple(name for name in OWN if name not in ("packets", "service"))
     assert chosen.sentences() == [
-        "whole.parquet: lacking 1 features, which are not used: argus.x",
-        "a.parquet and 1 more files: lacking 2 features, which are not used: packets, service",
+        "whole.parquet lacks features that are therefore not used: argus.x",
+        "a.parquet and 1 more file lack features that are therefore not used: packets, service",
     ]
     assert choose_features(parts).names == (*(name for name in OWN if name not in ("packets", "service")), "argus.x")
 

@@ -30,7 +30,8 @@ def train(
     labelled: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Flow files with a [b]label[/b] column, or captures with a label file beside them (x.labels.csv)."
+            help="Public data sets as they are, flow files with a [b]label[/b] column, or captures with a label file "
+            "beside them (x.labels.csv)."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.netsift"),

@@ -135,13 +135,15 @@ class TextLines(io.RawIOBase):
         return bool(self._ready)
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        """Fill the front of ``buffer`` and return how many bytes came; 0 at the end."""
-        self.has_more()
+        """Fill ``buffer`` and return how many bytes came; fewer than it holds only at the end."""
         target = memoryview(buffer)
-        count = min(len(target), len(self._ready))
-        target[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
+        filled = 0
+        while filled < len(target) and self.has_more():
+            count = min(len(target) - filled, len(self._ready))
+            target[filled : filled + count] = self._ready[:count]
+            self._ready = self._ready[count:]
+            filled += count
+        return filled
 
     def _next_lines(self) -> bytes:
         piece = take(self._stream, _PIECE)

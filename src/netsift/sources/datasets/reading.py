@@ -35,7 +35,7 @@ _PARQUET: Final = ".parquet"
 _ZIP: Final = ".zip"
 _HEAD_BYTES: Final = 1 << 16
 _MOST_COLUMNS: Final = 1000
-_BLOCK_BYTES: Final = 1 << 22
+_BLOCK_BYTES: Final = 1 << 21
 _ROWS_PER_BATCH: Final = 16_384
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
