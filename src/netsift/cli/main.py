@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from netsift.cli import detect, flows, simulate, train, warmup
+from netsift.cli import detect, flows, label, simulate, train, warmup
 from netsift.errors import ExitStatus, NetsiftError
 
 application = typer.Typer(
@@ -22,7 +22,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (flows, detect, train, simulate, warmup):
+for module in (flows, detect, train, label, simulate, warmup):
     module.register(application)
 
 

@@ -25,14 +25,14 @@ class ChosenFeatures:
     def sentences(self) -> list[str]:
         """Return what was dropped, a line for all files that lack the same."""
         return [
-            f"{_and_others(files)} lack{'s' if len(files) == 1 else ''} features that are therefore not used: {', '.join(lacking)}"
+            f"{_these_lack(files)} features that are therefore not used: {', '.join(lacking)}"
             for files, lacking in self.dropped
         ]
 
 
-def _and_others(files: Sequence[str]) -> str:
+def _these_lack(files: Sequence[str]) -> str:
     more = len(files) - 1
-    return f"{files[0]} and {more:,} more {'file' if more == 1 else 'files'}" if more else files[0]
+    return f"{files[0]} and {more:,} more {'file' if more == 1 else 'files'} lack" if more else f"{files[0]} lacks"
 
 
 def choose_features(inputs: Sequence[LabelledInput]) -> ChosenFeatures:
