@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,22 @@ def test_a_model_of_a_data_set_finds_attacks_in_unlabelled_flows_of_it(tmp_path:
     assert "unlabelled.csv: CSE-CIC-IDS2018 flows (CICFlowMeter, 82 columns)" in result.stderr
     assert "20 flows, 10 flagged" in result.stderr
     assert "c2" in result.stdout
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_what_is_the_same_of_many_files_is_said_once(tmp_path: Path) -> None:
+    for number in range(3):
+        write_cic(tmp_path / f"{number}.csv", ["Benign", "Bot"] * 20, number)
+    result = train(tmp_path, "-o", tmp_path / "m.netsift")
+    assert result.stderr.count("CSE-CIC-IDS2018") == 1
+    assert "0.csv and 2 more: CSE-CIC-IDS2018 flows (CICFlowMeter, 80 columns)" in result.stderr
+
+
+def test_a_table_that_is_not_known_is_refused_with_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(b"colour,taste\nred,sweet\n"))
+    with pytest.raises(InputError, match=r"no data set that is known .* begins 'colour,taste'"):
+        train(path, "-o", tmp_path / "m.netsift")
+    with pytest.raises(InputError, match="and is no known data set"):
+        (tmp_path / "y.csv").write_text("colour,taste\nred,sweet\n")
+        train(tmp_path / "y.csv", "-o", tmp_path / "m.netsift")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,7 +107,7 @@ def _progress() -> Iterator[Progress]:
 def _say_what_was_read(dataset: Dataset) -> None:
     from netsift.models.dataset import describe_classes
 
-    for note in dataset.notes:
+    for note in _grouped(dataset.notes):
         typer.echo(note, err=True)
     rows = len(dataset.classes)
     typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
@@ -120,6 +120,18 @@ def _say_what_was_read(dataset: Dataset) -> None:
             f"{dataset.sampled_out:,} flows were left out at random, because of --max-rows or --max-rows-per-file",
             err=True,
         )
+
+
+def _grouped(notes: Sequence[str]) -> list[str]:
+    """Return notes of the form ``file: text`` with those of one text as one."""
+    files: dict[str, list[str]] = {}
+    for note in notes:
+        name, _, text = note.partition(": ")
+        files.setdefault(text, []).append(name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {text}"
+        for text, names in files.items()
+    ]
 
 
 def _print_results(trained: Trained) -> None:

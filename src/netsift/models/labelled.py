@@ -20,6 +20,7 @@ from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError
 from netsift.models.taxonomy import BENIGN as BENIGN  # noqa: PLC0414 - also where labels are read
 from netsift.models.taxonomy import classify
+from netsift.sources.datasets.reading import header_of_table
 from netsift.sources.flows import is_flow_table, read_flows
 from netsift.sources.statistics import ReadStatistics
 
@@ -31,6 +32,7 @@ LABEL_FILE_COLUMNS: Final = (
 LABEL_FILE_SUFFIX: Final = ".labels.csv"
 """A capture's label file has this in the place of the capture's suffix."""
 
+_SHOWN: Final = 200
 _PACKED: Final = frozenset({".gz", ".zst"})
 _JOIN_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol")
 
@@ -86,6 +88,11 @@ def _labels_of(source: LabelledInput) -> Callable[[pa.RecordBatch], Sequence[str
         return lambda batch: [source.label] * batch.num_rows
     if is_flow_table(str(source.path)):
         return lambda batch: _own_labels(batch, source.path)
+    header = header_of_table(source.path)
+    if header is not None:
+        raise InputError(
+            f"{source.path}: is no data set that is known (docs/data-sets.md); it begins {header[:_SHOWN]!r}"
+        )
     return FlowLabels.read(label_file_of(source.path)).labels
 
 

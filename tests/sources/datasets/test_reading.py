@@ -287,3 +287,27 @@ def test_damaged_files_never_break_the_reader(data: st.DataObject, tmp_path_fact
         rows = 0
     assert rows == counts.rows
     assert counts.damage or counts.all_rows <= 5 + content.count(b"\n") + content.count(b"\r")
+
+
+def test_cleaned_parquet_editions_are_known_by_their_own_names(tmp_path: Path) -> None:
+    values = {
+        "Protocol": 6, "Flow Duration": 10, "Total Fwd Packets": 2, "Total Backward Packets": 1,
+        "Fwd Packets Length Total": 7, "Bwd Packets Length Total": 5, "Flow IAT Mean": 5.0, "Init Fwd Win Bytes": 8192,
+        "Fwd Act Data Packets": 1, "Avg Packet Size": 4.0, "Label": "Bot", "ClassLabel": "Botnet",
+    }  # fmt: skip
+    pa.parquet.write_table(pa.table({name: [value] for name, value in values.items()}), tmp_path / "x.parquet")
+    statistics = ReadStatistics()
+    row = flows(tmp_path / "x.parquet", statistics).to_pylist()[0]
+    assert len(statistics.notes) == 1
+    assert (row["payload_bytes"], row["window_fwd_initial"], row["label"]) == (12, 8192, "Bot")
+
+
+def test_the_python_rewrite_is_not_taken_for_cicflowmeter(tmp_path: Path) -> None:
+    header = [name.casefold().replace(" ", "_").replace("/", "_") for name in CSE_CIC_IDS2018_HEADER]
+    assert recognise(written(tmp_path / "x.csv", text(header, line(header, {})))) is None
+
+
+def test_unsw_nb15_without_the_columns_about_hosts_is_known(tmp_path: Path) -> None:
+    header = ("dur", "proto", "spkts", "dpkts", "sbytes", "dbytes", "rate", "sinpkt", "dinpkt", "tcprtt", "label")
+    path = written(tmp_path / "x.csv", text(header, line(header, {"proto": "tcp", "label": 1})))
+    assert flows(path)["label"].to_pylist() == ["1"]

@@ -1,6 +1,6 @@
 """Flows that CICFlowMeter wrote: CIC-IDS2017 in three layouts, CSE-CIC-IDS2018, CIC-DDoS2019.
 
-Columns are matched by the names in ``flows/schema.py`` and, for the corrected layout, by :data:`_CORRECTED_NAMES`.
+Columns are matched by the names in ``flows/schema.py`` and, for other editions, by :data:`_OTHER_NAMES`.
 What CICFlowMeter is known to count otherwise than its column says is not mapped (Engelen, Rimmer and Joosen,
 "Troubleshooting an Intrusion Detection Dataset: the CICIDS2017 Case Study", 2021; Liu and others, "Error Prevalence in
 NIDS datasets", 2022). ``docs/data-sets.md`` lists what that is and why.
@@ -25,7 +25,7 @@ from netsift.sources.datasets.times import start_times
 
 DIALECT: Final = "cicflowmeter"
 
-_CORRECTED_NAMES: Final = {
+_OTHER_NAMES: Final = {
     "Total Fwd Packet": "packets_fwd",
     "Total Bwd packets": "packets_bwd",
     "Total Length of Fwd Packet": "payload_bytes_fwd",
@@ -46,13 +46,19 @@ _CORRECTED_NAMES: Final = {
     "Fwd Seg Size Min": "header_fwd_min",
     "ICMP Code": "icmp_code",
     "ICMP Type": "icmp_type",
+    # Of the cleaned Parquet editions on Kaggle.
+    "Fwd Packets Length Total": "payload_bytes_fwd",
+    "Bwd Packets Length Total": "payload_bytes_bwd",
+    "Init Fwd Win Bytes": "window_fwd_initial",
+    "Init Bwd Win Bytes": "window_bwd_initial",
 }
+"""netsift's name of each column that the corrected layout and other editions call differently."""
 
 _UNUSED: Final = (
     # They name a row, or follow from other columns.
-    "id", "Flow ID", "SimillarHTTP", "Unnamed: 0", "External IP", "Fwd Header Length.1", "Packet Length Variance",
-    "Pkt Len Var", "Average Packet Size", "Pkt Size Avg", "Avg Fwd Segment Size", "Avg Bwd Segment Size",
-    "Fwd Seg Size Avg", "Bwd Seg Size Avg",
+    "id", "Flow ID", "Src IP dec", "Dst IP dec", "SimillarHTTP", "Unnamed: 0", "External IP", "Fwd Header Length.1",
+    "Packet Length Variance", "Pkt Len Var", "Average Packet Size", "Avg Packet Size", "Pkt Size Avg",
+    "Avg Fwd Segment Size", "Avg Bwd Segment Size", "Fwd Seg Size Avg", "Bwd Seg Size Avg",
     "Fwd Segment Size Avg", "Bwd Segment Size Avg", "Packet Length Mean", "Pkt Len Mean", "Packet Length Std",
     "Pkt Len Std", "Flow Bytes/s", "Flow Byts/s", "Flow Packets/s", "Flow Pkts/s", "Fwd Packets/s", "Fwd Pkts/s",
     "Bwd Packets/s", "Bwd Pkts/s", "Down/Up Ratio",
@@ -60,8 +66,8 @@ _UNUSED: Final = (
     "Subflow Fwd Packets", "Subflow Fwd Pkts", "Subflow Fwd Bytes", "Subflow Fwd Byts", "Subflow Bwd Packets",
     "Subflow Bwd Pkts", "Subflow Bwd Bytes", "Subflow Bwd Byts",
 )  # fmt: skip
-_OF_THE_LABEL: Final = ("Label", "Attempted Category", "Class")
-_FOREIGN: Final = ("act_data_pkt_fwd", "Fwd Act Data Pkts", "Total TCP Flow Time", "Inbound")
+_OF_THE_LABEL: Final = ("Label", "ClassLabel", "Attempted Category", "Class")
+_FOREIGN: Final = ("act_data_pkt_fwd", "Fwd Act Data Pkts", "Fwd Act Data Packets", "Total TCP Flow Time", "Inbound")
 _CORE: Final = frozenset(
     {"duration_us", "packets_fwd", "packets_bwd", "payload_bytes_fwd", "payload_bytes_bwd", "iat_mean_us"}
 )
@@ -69,6 +75,8 @@ _MARKS_OF_CORRECTED: Final = frozenset({"attemptedcategory", "totaltcpflowtime",
 _TEXTS: Final = frozenset({"start_time", "src_ip", "dst_ip"})
 _IDLE: Final = tuple(column.name for column in COLUMNS if column.validity is Validity.IDLE)
 _BULKS: Final = tuple(column.name for column in COLUMNS if column.name.startswith("bulk_"))
+_PYTHON_EDITION: Final = "tot_fwd_pkts"
+"""Only the Python rewrite writes this; its unit of time differs from version to version and cannot be told."""
 _TCP: Final = 6
 _LEAST_TCP_HEADER: Final = 20
 _UDP_HEADER: Final = 8
@@ -78,7 +86,7 @@ def _ours() -> dict[str, str]:
     """Return netsift's name of every column, by its plain name in any layout."""
     names = {plain(column.cicflowmeter_2017): column.name for column in COLUMNS if column.cicflowmeter_2017}
     names |= {plain(column.cicflowmeter_2018): column.name for column in COLUMNS if column.cicflowmeter_2018}
-    names |= {plain(name): ours for name, ours in _CORRECTED_NAMES.items()}
+    names |= {plain(name): ours for name, ours in _OTHER_NAMES.items()}
     return {name: ours for name, ours in names.items() if name not in set(map(plain, (*_UNUSED, *_FOREIGN)))}
 
 
@@ -93,6 +101,8 @@ _FLAGS: Final = frozenset(
 
 def recognise(names: Sequence[str]) -> Layout | None:
     """Return the layout of a header, None when CICFlowMeter did not write it."""
+    if _PYTHON_EDITION in names:
+        return None
     ours = {name: _OURS[plain(name)] for name in names if plain(name) in _OURS}
     if not set(ours.values()) >= _CORE:
         return None
@@ -200,7 +210,7 @@ def _sum_of_squares(columns: Columns, side: str) -> Numbers:
 def _labels(rows: Rows) -> Columns:
     """Return the label, and as its detail that the attack was attempted only, where the file says so."""
     names = {plain(name): name for name in rows.names}
-    label_name = names.get("label", names.get("class"))
+    label_name = next((names[name] for name in ("label", "class", "classlabel") if name in names), None)
     if label_name is None:
         return {}
     label = rows.text(label_name)

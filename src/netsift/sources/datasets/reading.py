@@ -30,6 +30,7 @@ RECOGNISERS: Final[tuple[Callable[[Sequence[str]], Layout | None], ...]] = (
 """One per dialect; at most one knows a header."""
 
 _TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".log", ".labeled", ".labelled", ".binetflow"})
+_TABLE_SUFFIXES: Final = frozenset({".csv", ".tsv", ".binetflow"})
 _PACKED_SUFFIXES: Final = frozenset({".gz", ".zst"})
 _PARQUET: Final = ".parquet"
 _ZIP: Final = ".zip"
@@ -91,6 +92,15 @@ def recognise(path: Path) -> Recognised | None:
     if not path.is_file() or (stem not in _TEXT_SUFFIXES and suffix != _ZIP):
         return None
     return _recognise_text(path, head(path, _HEAD_BYTES))
+
+
+def header_of_table(path: Path) -> str | None:
+    """Return the first line of what looks like a table by its suffix, None for any other file. Raises InputError."""
+    suffix = path.suffix.lower()
+    stem = Path(path.stem).suffix.lower() if suffix in _PACKED_SUFFIXES else suffix
+    if not path.is_file() or stem not in _TABLE_SUFFIXES:
+        return None
+    return as_utf8(head(path, _HEAD_BYTES).partition(b"\n")[0]).decode().strip()
 
 
 def dataset_flows(recognised: Recognised, counts: DatasetCounts) -> Iterator[pa.RecordBatch]:

@@ -21,7 +21,7 @@ _FOREIGN: Final = (
 )  # fmt: skip
 # smean and dmean follow from bytes and packets; stcpb and dtcpb are random numbers; state and service are words.
 _UNUSED: Final = ("id", "smean", "dmean", "stcpb", "dtcpb", "state", "service")
-_CORE: Final = frozenset({"dur", "proto", "spkts", "dpkts", "sbytes", "dbytes", "sinpkt", "ct_srv_src"})
+_CORE: Final = frozenset({"dur", "proto", "spkts", "dpkts", "sbytes", "dbytes", "sinpkt", "tcprtt"})
 _KNOWN: Final = frozenset({*_CORE, *_FOREIGN, *_UNUSED, "dinpkt", "attack_cat", "label"})
 _US_PER_MS: Final = 1000.0
 
