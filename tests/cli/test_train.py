@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -14,6 +16,7 @@ from netsift.errors import InputError, UsageError
 from netsift.evaluation import plots
 from netsift.models.bundle import load_bundle
 from tests.models.traffic import labelled_batch, random_batch
+from tests.sources.datasets.public import CSE_CIC_IDS2018_HEADER, line, text
 
 SMALL = ("--trees", "8", "--depth", "5", "--folds", "2")
 
@@ -41,7 +44,7 @@ def test_two_files_give_a_model_two_protocols_and_plots(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "300 labelled flows from 2 inputs: benign" in result.stderr
     assert "quote the first row, the worst" in result.stdout
-    for text in (
+    for words in (
         "by input",
         "random split: flatters",
         "recall at 0.1% FP",
@@ -49,7 +52,7 @@ def test_two_files_give_a_model_two_protocols_and_plots(tmp_path: Path) -> None:
         "flood",
         "Columns that matter most",
     ):
-        assert text in result.stdout
+        assert words in result.stdout
     assert load_bundle(tmp_path / "model.netsift").manifest.classes == ["benign", "flood", "scan"]
     assert sorted(path.name for path in (tmp_path / "model-plots").iterdir()) == [
         "confusion_matrix.png", "feature_importance.png", "precision_recall.png", "roc_curve.png",
@@ -69,7 +72,7 @@ def test_whole_inputs_are_labelled_by_option(tmp_path: Path) -> None:
     benign = flow_file(tmp_path / "quiet.parquet", random_batch(80, 1)[0])
     attack = flow_file(tmp_path / "loud.parquet", random_batch(80, 2)[0])
     result = train("--benign", benign, "--attack", attack, "-o", tmp_path / "m.netsift")
-    assert "benign 80, attack 80" in result.stderr
+    assert "benign 80, other 80" in result.stderr
     assert "leaves only benign or only attack flows" in result.stdout
     assert "no plots were drawn, because matplotlib is not installed" in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.parquet", "m.netsift", "quiet.parquet"]
@@ -88,3 +91,73 @@ def test_wrong_arguments_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.parquet"):
         train(tmp_path / "absent.parquet", "-o", tmp_path / "m.netsift")
     assert list(tmp_path.iterdir()) == []
+
+
+def write_cic(path: Path, labels: list[str], seed: int) -> Path:
+    """Write flows in the shape of CSE-CIC-IDS2018, of which the attacks have the most packets."""
+    random = np.random.default_rng(seed)
+    rows = [
+        line(
+            CSE_CIC_IDS2018_HEADER,
+            {
+                "Dst Port": 80, "Protocol": 6, "Timestamp": f"14/02/2018 10:{number % 60:02}:01",
+                "Flow Duration": int(random.integers(1, 10**6)),
+                "Tot Fwd Pkts": int(random.integers(1, 9)) + (0 if label == "Benign" else 50), "Tot Bwd Pkts": 2,
+                "TotLen Fwd Pkts": 100, "Label": label,
+            },
+        )
+        for number, label in enumerate(labels)
+    ]  # fmt: skip
+    path.write_text(text(CSE_CIC_IDS2018_HEADER, *rows))
+    return path
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_data_sets_are_learned_together_with_netsifts_own_flows(tmp_path: Path) -> None:
+    public = write_cic(tmp_path / "Thursday.csv", ["Benign", "DoS attacks-Hulk", "Zero Day"] * 40, 1)
+    own = flow_file(tmp_path / "own.parquet", labelled_batch(120, 2))
+    result = train(public, own, "-o", tmp_path / "m.netsift")
+    assert "Thursday.csv: CSE-CIC-IDS2018 flows (CICFlowMeter, 80 columns)" in result.stderr
+    assert "own.parquet lacks features that are therefore not used: cicflowmeter.ack_flag_cnt," in result.stderr
+    assert "labels that the taxonomy does not know, counted as other: 'Zero Day' (40 flows)" in result.stderr
+    manifest = load_bundle(tmp_path / "m.netsift").manifest
+    assert manifest.classes == ["benign", "flood", "other", "scan"]
+    assert "duration_us" in manifest.feature_names
+    assert "syn_packets" not in manifest.feature_names
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_model_of_a_data_set_finds_attacks_in_unlabelled_flows_of_it(tmp_path: Path) -> None:
+    learned = write_cic(tmp_path / "learned.csv", ["Benign", "Bot"] * 100, 1)
+    train(learned, "-o", tmp_path / "m.netsift")
+    assert "cicflowmeter.syn_flag_cnt" in load_bundle(tmp_path / "m.netsift").manifest.feature_names
+    lines = write_cic(tmp_path / "x.csv", ["Benign", "Bot"] * 10, 2).read_text().splitlines()
+    unlabelled = tmp_path / "unlabelled.csv"
+    unlabelled.write_text("\n".join(one.rpartition(",")[0].replace("Dst Port", "Src IP,Dst IP,Src Port,Dst Port", 1)
+                                    if number == 0 else f"10.0.0.1,10.0.0.2,4000,{one.rpartition(',')[0]}"
+                                    for number, one in enumerate(lines)) + "\n")  # fmt: skip
+    command = ["detect", str(unlabelled), "--model", str(tmp_path / "m.netsift")]
+    result = CliRunner().invoke(application, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "unlabelled.csv: CSE-CIC-IDS2018 flows (CICFlowMeter, 82 columns)" in result.stderr
+    assert "20 flows, 10 flagged" in result.stderr
+    assert "c2" in result.stdout
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_what_is_the_same_of_many_files_is_said_once(tmp_path: Path) -> None:
+    for number in range(3):
+        write_cic(tmp_path / f"{number}.csv", ["Benign", "Bot"] * 20, number)
+    result = train(tmp_path, "-o", tmp_path / "m.netsift")
+    assert result.stderr.count("CSE-CIC-IDS2018") == 1
+    assert "0.csv and 2 more: CSE-CIC-IDS2018 flows (CICFlowMeter, 80 columns)" in result.stderr
+
+
+def test_a_table_that_is_not_known_is_refused_with_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(b"colour,taste\nred,sweet\n"))
+    with pytest.raises(InputError, match=r"no data set that is known .* begins 'colour,taste'"):
+        train(path, "-o", tmp_path / "m.netsift")
+    (tmp_path / "y.csv").write_text("colour,taste\nred,sweet\n")
+    with pytest.raises(InputError, match="and is no known data set"):
+        train(tmp_path / "y.csv", "-o", tmp_path / "m.netsift")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netsift.errors import InputError
 from netsift.flows import schema
-from netsift.models.features import FEATURES, MISSING, feature_matrix, required_columns
+from netsift.models.features import FEATURES, MISSING, feature_matrix, feature_named, required_columns
 from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
 from tests.models.fitted import FEATURE_NAMES
 from tests.models.traffic import random_batch
@@ -107,3 +107,14 @@ def test_no_port_stands_for_two_services() -> None:
 def test_service_is_that_of_the_well_known_port(source: int, destination: int, service: str) -> None:
     codes = service_codes(np.array([source]), np.array([destination]))
     assert SERVICES[int(codes[0])] == service
+
+
+def test_columns_of_other_tools_are_numbers() -> None:
+    batch = pa.RecordBatch.from_pydict({"unsw_nb15.ct_srv_src": [3.0, None], "duration_us": [1.0, 2.0]})
+    matrix = feature_matrix(batch, ["unsw_nb15.ct_srv_src", "duration_us"])
+    assert matrix.tolist() == [[3.0, 1.0], [-1.0, 2.0]]
+    assert feature_named("unsw_nb15.ct_srv_src").categories == ()
+    with pytest.raises(KeyError):
+        feature_named("no_such_column")
+    with pytest.raises(InputError, match=r"zeek\.missed_bytes"):
+        feature_matrix(batch, ["zeek.missed_bytes"])

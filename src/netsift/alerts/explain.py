@@ -12,7 +12,7 @@ from netsift.alerts.schema import Evidence
 from netsift.detectors.base import Detector
 from netsift.flows.schema import BY_NAME as COLUMN_BY_NAME
 from netsift.flows.schema import Validity
-from netsift.models.features import BY_NAME, Feature, FeatureMatrix
+from netsift.models.features import Feature, FeatureMatrix, feature_named
 from netsift.models.manifest import FeatureReference, Reference
 
 MOST_COLUMNS: Final = 5
@@ -59,7 +59,7 @@ def explain(detector: Detector, reference: Reference, matrix: FeatureMatrix) -> 
         strongest = _merged(names, row, contribution)[:MOST_COLUMNS]
         explained.append(
             tuple(
-                evidence(BY_NAME[names[column]], float(row[column]), reference.features[names[column]], added)
+                evidence(feature_named(names[column]), float(row[column]), reference.features[names[column]], added)
                 for column, added in strongest
             )
         )

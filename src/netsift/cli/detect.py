@@ -56,14 +56,13 @@ def detect(
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.models.bundle import load_bundle
-    from netsift.sources.flows import read_flows
+    from netsift.sources.flows import is_flow_table, read_flows
     from netsift.sources.statistics import ReadStatistics
-    from netsift.sources.tables import is_flow_file
 
     bundle = load_bundle(model or default_model(), key)
     threshold = bundle.threshold(false_positive_rate)
     statistics = ReadStatistics()
-    if not all(is_flow_file(str(path)) for path in inputs):
+    if not all(is_flow_table(str(path)) for path in inputs):
         announce_compilation(quiet=False)
     batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
     watch = DriftWatch(bundle)

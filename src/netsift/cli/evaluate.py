@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsift.cli.labelled import Attack, Benign, chosen_columns, labelled_inputs, say_what_was_read
+from netsift.cli.labelled import Attack, Benign, common_columns, labelled_inputs, say_what_was_read
 from netsift.cli.progress import announce_compilation, stages
 from netsift.errors import UsageError
 from netsift.files import whole_file
@@ -169,7 +169,7 @@ def _request(
     from netsift.models.bundle import load_bundle
 
     bundle = None if model is None else load_bundle(model)
-    names = chosen_columns(columns) if bundle is None else list(bundle.manifest.feature_names)
+    names = common_columns(inputs, columns) if bundle is None else list(bundle.manifest.feature_names)
     return _Request(inputs, bundle, names, max_rows, max_rows_per_file, seed)
 
 
@@ -179,9 +179,9 @@ def _read(request: _Request, *, strict: bool) -> tuple[Dataset, tuple[Finding, .
     from netsift.evaluation.leakage import Severity, audit
     from netsift.evaluation.serving import learned_inputs
     from netsift.models.dataset import Sampling, read_dataset
-    from netsift.sources.tables import is_flow_file
+    from netsift.sources.flows import is_flow_table
 
-    if not all(is_flow_file(str(source.path)) for source in request.inputs):
+    if not all(is_flow_table(str(source.path)) for source in request.inputs):
         announce_compilation(quiet=False)
     sampling = Sampling(request.max_rows, request.max_rows_per_file, request.seed)
     with stages() as progress:

@@ -62,36 +62,57 @@ def named_input(argument: str, label: str | None = None) -> LabelledInput:
     return LabelledInput(Path(path), label, name)
 
 
-def chosen_columns(path: Path | None) -> list[str]:
-    """Return the features that a file names, one a line, in the order of the schema; all of them without a file.
+def common_columns(inputs: Sequence[LabelledInput], path: Path | None) -> list[str]:
+    """Return the features that all inputs have, or those of them that a file names, one a line; say what is left out.
 
     Raises:
-        InputError: the file cannot be read, names nothing, or names what is no feature.
+        InputError: an input or the file cannot be read, the inputs have no feature in common, or the file names nothing
+            or what not all of them have.
     """
-    from netsift.models.features import FEATURES
+    from netsift.models.choice import choose_features
 
-    names = [feature.name for feature in FEATURES]
+    common = choose_features(inputs)
+    for sentence in common.sentences():
+        typer.echo(sentence, err=True)
     if path is None:
-        return names
+        return list(common.names)
+    asked = _words(path)
+    unknown = sorted(asked - set(common.names))
+    if unknown:
+        raise InputError(f"{path}: {unknown[0][:80]!r} is not a column that a model may use and all inputs have")
+    if not asked:
+        raise InputError(f"{path}: the list of columns is empty")
+    return [name for name in common.names if name in asked]
+
+
+def _words(path: Path) -> set[str]:
     try:
         with path.open(encoding="utf-8") as file:
-            asked = set(file.read(_MOST_BYTES).split())
+            return set(file.read(_MOST_BYTES).split())
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file") from error
     except OSError as error:
         raise InputError(f"{path}: the list of columns cannot be read: {error.strerror or error}") from error
-    unknown = sorted(asked - set(names))
-    if unknown:
-        raise InputError(f"{path}: {unknown[0][:80]!r} is not a column that a model may use; see docs/features.md")
-    if not asked:
-        raise InputError(f"{path}: the list of columns is empty")
-    return [name for name in names if name in asked]
+
+
+def grouped_notes(notes: Sequence[str]) -> list[str]:
+    """Return notes of the form ``file: text`` with those of one text as one."""
+    files: dict[str, list[str]] = {}
+    for note in notes:
+        name, _, text = note.partition(": ")
+        files.setdefault(text, []).append(name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {text}"
+        for text, names in files.items()
+    ]
 
 
 def say_what_was_read(dataset: Dataset) -> None:
     """Say on standard error how many flows of which classes there are, and what was left out."""
     from netsift.models.dataset import describe_classes
 
+    for note in grouped_notes(dataset.notes):
+        typer.echo(note, err=True)
     rows = len(dataset.classes)
     typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
     for problem in dataset.problems:

@@ -111,6 +111,8 @@ def report_statistics(statistics: ReadStatistics, target: Path | None, *, quiet:
             temporary.write_text(json.dumps(statistics.as_dictionary(), indent=2) + "\n")
     elif not quiet:
         _print_table(statistics)
+    for note in statistics.notes:
+        typer.echo(note, err=True)
     for problem in statistics.capture.problems:
         typer.echo(f"netsift: {problem}", err=True)
     hidden = statistics.capture.problem_count - len(statistics.capture.problems)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netsift.cli.labelled import Attack, Benign, chosen_columns, labelled_inputs, say_what_was_read
+from netsift.cli.labelled import Attack, Benign, common_columns, labelled_inputs, say_what_was_read
 from netsift.cli.options import keep_apart
 from netsift.cli.progress import announce_compilation, stages
 
@@ -41,8 +41,8 @@ def train(
     labelled: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Flow files with a [b]label[/b] column, or captures with a label file beside them "
-            "(x.labels.csv); NAME=PATH names the network that the traffic is of."
+            help="Public data sets as they are, flow files with a [b]label[/b] column, or captures with a label file "
+            "beside them (x.labels.csv); NAME=PATH names the network that the traffic is of."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.netsift"),
@@ -73,16 +73,17 @@ def train(
     from netsift.models.bundle import save_bundle
     from netsift.models.dataset import Sampling, read_dataset
     from netsift.models.forest import ForestSettings
-    from netsift.sources.tables import is_flow_file
+    from netsift.sources.flows import is_flow_table
 
     inputs = labelled_inputs(labelled, benign, attack)
     keep_apart([source.path for source in inputs], (output,))
-    asked, names = chosen([name for name in protocols.split(",") if name.strip()]), chosen_columns(columns)
+    asked = chosen([name for name in protocols.split(",") if name.strip()])
     settings = ForestSettings(trees=trees, depth=depth, seed=seed)
-    if not all(is_flow_file(str(source.path)) for source in inputs):
+    if not all(is_flow_table(str(source.path)) for source in inputs):
         announce_compilation(quiet=False)
     with stages() as progress:
         sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
+        names = common_columns(inputs, columns)
         dataset = read_dataset(inputs, names, sampling, progress)
         say_what_was_read(dataset)
         trained = train_model(dataset, settings, folds, progress, asked)

@@ -22,7 +22,7 @@ from netsift.evaluation.splits import stratified_folds
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.bundle import Bundle, member_hashes
 from netsift.models.dataset import Dataset, training_inputs
-from netsift.models.features import BY_NAME
+from netsift.models.features import feature_named
 from netsift.models.forest import ForestSettings, fit_forest
 from netsift.models.graph import export_forest
 from netsift.models.manifest import (
@@ -34,7 +34,7 @@ from netsift.models.manifest import (
     Threshold,
 )
 from netsift.models.reference import training_reference
-from netsift.models.techniques import techniques_of
+from netsift.models.taxonomy import techniques_of
 
 _LIBRARIES: Final = ("numpy", "onnx", "pyarrow", "scikit-learn")
 _IMPORTANCE_ROWS: Final = 20_000
@@ -116,7 +116,7 @@ def _bundle(
 ) -> Bundle:
     results = evaluation.results
     source = thresholds_from(results)
-    entries = [BY_NAME[name] for name in dataset.feature_names]
+    entries = [feature_named(name) for name in dataset.feature_names]
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         netsift_version=_version("netsift"),

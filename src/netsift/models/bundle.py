@@ -34,7 +34,7 @@ from netsift.files import whole_file
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.archive import CARD, MANIFEST, MAX_FILE_BYTES, MODEL, REFERENCE, SIGNATURE, packed, unpacked
 from netsift.models.audit import audit_graph, class_names_error, with_columns
-from netsift.models.features import BY_NAME
+from netsift.models.features import BY_NAME, feature_named, is_foreign
 from netsift.models.manifest import (
     FORMAT_VERSION,
     REFERENCE_PROBABILITIES,
@@ -239,11 +239,11 @@ def _check_consistency(manifest: Manifest) -> None:
     names = manifest.feature_names
     if len(set(names)) != len(names):
         raise InputError("the bundle's manifest names a feature twice")
-    unknown = [name for name in names if name not in BY_NAME]
+    unknown = [name for name in names if name not in BY_NAME and not is_foreign(name)]
     if unknown:
         raise InputError(f"the model needs features that this netsift does not have: {', '.join(unknown)}")
     for entry in manifest.features:
-        known = BY_NAME[entry.name]
+        known = feature_named(entry.name)
         if entry.unit != known.unit or tuple(entry.categories) != known.categories:
             raise InputError(
                 f"the feature {entry.name} has another unit or other categories than in this netsift: train again"

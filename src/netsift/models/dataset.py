@@ -18,11 +18,14 @@ from netsift.errors import InputError
 from netsift.models.features import FeatureMatrix, feature_matrix
 from netsift.models.labelled import BENIGN, LabelledInput, expand_labelled, labelled_batches
 from netsift.models.manifest import Period, TrainingInput
+from netsift.models.taxonomy import OTHER, classify
 from netsift.sources.statistics import ReadStatistics
 
 DEFAULT_MAX_ROWS: Final = 500_000
 """Rows kept for training; with every feature about 230 MB."""
 
+_MOST_LABELS: Final = 20
+_LABEL_LETTERS: Final = 60
 _HASH_BLOCK: Final = 1 << 20
 _MIXER: Final = np.uint64(0x9E3779B97F4A7C15)
 """2⁶⁴ divided by the golden ratio (Knuth, "The art of computer programming", volume 3, section 6.4)."""
@@ -59,7 +62,7 @@ class Dataset:
     ``matrix`` has shape (rows, features); ``classes`` (rows,) are indices into ``names``, whose first is benign;
     ``groups`` (rows,) are indices into ``inputs`` and ``networks``, which says for each input whose traffic it is.
     ``circumstances`` are what protocols and audits cut by and no model sees. ``unlabelled`` flows had no label,
-    ``sampled_out`` rows no room; ``problems`` are what was damaged in the inputs.
+    ``sampled_out`` rows no room; ``problems`` are what was damaged in the inputs, ``notes`` what they turned out to be.
     """
 
     matrix: FeatureMatrix
@@ -73,6 +76,7 @@ class Dataset:
     unlabelled: int
     sampled_out: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def rows_of_class(self) -> dict[str, int]:
@@ -175,6 +179,8 @@ class _Reader:
         self._inputs: list[TrainingInput] = []
         self._networks: list[str] = []
         self._problems: list[str] = []
+        self._notes: list[str] = []
+        self._strange_labels: Counter[str] = Counter()
         self._unlabelled = 0
 
     def read(self, file: LabelledInput) -> None:
@@ -183,6 +189,7 @@ class _Reader:
         statistics = ReadStatistics()
         for labelled in labelled_batches(file, statistics):
             codes = [-1 if name is None else self._code(name) for name in labelled.classes]
+            self._strange_labels.update(text for text in labelled.labels if text and not classify(text).known)
             marks = np.column_stack([codes, np.full(len(codes), group), *_circumstances(labelled.batch)])
             has_label = marks[:, 0] >= 0
             self._unlabelled += int((~has_label).sum())
@@ -190,6 +197,7 @@ class _Reader:
         if sample.seen:
             self._reservoir.add(*sample.rows())
         self._problems += statistics.capture.problems
+        self._notes += statistics.notes
         self._inputs.append(TrainingInput(name=file.path.name, rows=sample.seen, sha256=_sha256(file.path)))
         self._networks.append(file.network)
 
@@ -213,7 +221,18 @@ class _Reader:
             unlabelled=self._unlabelled,
             sampled_out=sum(one.rows for one in self._inputs) - len(matrix),
             problems=tuple(self._problems),
+            notes=(*self._notes, *_strange_label_note(self._strange_labels)),
         )
+
+
+def _strange_label_note(labels: Counter[str]) -> list[str]:
+    if not labels:
+        return []
+    shown = ", ".join(
+        f"{text[:_LABEL_LETTERS]!r} ({rows:,} {'flow' if rows == 1 else 'flows'})"
+        for text, rows in labels.most_common(_MOST_LABELS)
+    )
+    return [f"labels that the taxonomy does not know, counted as {OTHER}: {shown}"]
 
 
 def _circumstances(batch: pa.RecordBatch) -> list[npt.NDArray[np.int64]]:

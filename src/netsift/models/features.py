@@ -8,7 +8,8 @@ remains (:mod:`netsift.models.services`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +58,26 @@ FEATURES: Final = _features()
 BY_NAME: Final[dict[str, Feature]] = {feature.name: feature for feature in FEATURES}
 
 
+_FOREIGN_NAME: Final = re.compile(r"[a-z0-9_]{1,40}\.[a-z0-9_]{1,80}")
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether a name is that of another tool's column: a number that netsift's meter does not measure."""
+    return _FOREIGN_NAME.fullmatch(name) is not None
+
+
+def feature_named(name: str) -> Feature:
+    """Return a feature of the schema, or a foreign number. Raises KeyError for a name that is neither."""
+    return Feature(name, "") if is_foreign(name) else BY_NAME[name]
+
+
+def available_features(columns: Iterable[str]) -> list[str]:
+    """Return the features that can be made from these columns: the schema's in its order, then foreign ones by name."""
+    present = set(columns)
+    own = [feature.name for feature in FEATURES if present.issuperset(required_columns([feature.name]))]
+    return own + sorted(name for name in present if is_foreign(name))
+
+
 def required_columns(feature_names: Sequence[str]) -> tuple[str, ...]:
     """Return the columns of the flow batch that the features are made from."""
     columns = [name for name in feature_names if name != SERVICE]
@@ -85,7 +106,7 @@ def _values(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float32]:
     if name == SERVICE:
         return service_codes(_ports(batch, "src_port"), _ports(batch, "dst_port")).astype(np.float32)
     column = batch.column(name)
-    categories = BY_NAME[name].categories
+    categories = feature_named(name).categories
     return _category_codes(column, categories) if categories else _numbers(column, name)
 
 

@@ -1,15 +1,14 @@
 """Flows with labels: what a model is trained on.
 
-Three kinds of input: a flow file with a ``label`` column (and, if it tells kinds of attack apart, ``attack``); a
-capture with a label file beside it (``x.pcap`` and ``x.labels.csv``); and anything whose every flow has the same label,
-which the caller names. A flow without a label is left out and counted.
+Four kinds of input: a public data set in a dialect that is known; a flow file with a ``label`` column (and, if it
+tells kinds of attack apart, ``attack``); a capture with a label file beside it (``x.pcap`` and ``x.labels.csv``); and
+anything whose every flow has the same label, which the caller names. A flow without a label is left out and counted.
 """
 
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,15 +18,11 @@ import pyarrow.compute as pc
 
 from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError
-from netsift.sources.flows import read_flows
+from netsift.models.taxonomy import BENIGN as BENIGN  # noqa: PLC0414 - also where labels are read
+from netsift.models.taxonomy import classify
+from netsift.sources.datasets.reading import header_of_table
+from netsift.sources.flows import is_flow_table, read_flows
 from netsift.sources.statistics import ReadStatistics
-from netsift.sources.tables import is_flow_file
-
-BENIGN: Final = "benign"
-"""Class of ordinary traffic; every other class is an attack."""
-
-BENIGN_WORDS: Final = frozenset({"benign", "normal", "background", "legitimate", "clean", "0", "-", "none", "false"})
-"""What data sets call ordinary traffic, in lower case."""
 
 LABEL_FILE_COLUMNS: Final = (
     "start_time_ns", "end_time_ns", "src_ip", "src_port", "dst_ip", "dst_port", "protocol", "label", "attack",
@@ -37,6 +32,7 @@ LABEL_FILE_COLUMNS: Final = (
 LABEL_FILE_SUFFIX: Final = ".labels.csv"
 """A capture's label file has this in the place of the capture's suffix."""
 
+_SHOWN: Final = 200
 _PACKED: Final = frozenset({".gz", ".zst"})
 _JOIN_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol")
 
@@ -55,10 +51,11 @@ class LabelledInput:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """A flow batch with the class of every flow; None where a flow has no label."""
+    """A flow batch with the class of every flow and the label that it comes from; None where a flow has no label."""
 
     batch: pa.RecordBatch
     classes: Sequence[str | None]
+    labels: Sequence[str | None]
 
 
 def expand_labelled(source: LabelledInput) -> list[LabelledInput]:
@@ -79,24 +76,33 @@ def labelled_batches(source: LabelledInput, statistics: ReadStatistics) -> Itera
         InputError: the file cannot be read, or has no labels.
     """
     batches = read_flows([source.path], statistics=statistics)
+    labels = _labels_of(source)
+    for batch in batches:
+        texts = labels(batch)
+        yield LabelledBatch(batch, [None if text is None else classify(text).name for text in texts], texts)
+
+
+def _labels_of(source: LabelledInput) -> Callable[[pa.RecordBatch], Sequence[str | None]]:
+    """Return what finds the label of every flow of a batch."""
     if source.label is not None:
-        name = class_name(source.label, None)
-        yield from (LabelledBatch(batch, [name] * batch.num_rows) for batch in batches)
-    elif is_flow_file(str(source.path)):
-        yield from (LabelledBatch(batch, _own_classes(batch, source.path)) for batch in batches)
-    else:
-        labels = FlowLabels.read(label_file_of(source.path))
-        yield from (LabelledBatch(batch, labels.classes(batch)) for batch in batches)
+        return lambda batch: [source.label] * batch.num_rows
+    if is_flow_table(str(source.path)):
+        return lambda batch: _own_labels(batch, source.path)
+    header = header_of_table(source.path)
+    if header is not None:
+        raise InputError(
+            f"{source.path}: is no data set that is known (docs/data-sets.md); it begins {header[:_SHOWN]!r}"
+        )
+    return FlowLabels.read(label_file_of(source.path)).labels
 
 
-def class_name(label: str | None, attack: str | None) -> str | None:
-    """Return the class of a label: benign, or the kind of attack in lower case with underscores; None for no label."""
+def label_text(label: str | None, attack: str | None) -> str | None:
+    """Return the label that counts: benign as it is, of an attack its kind where it has one; None for no label."""
     if label is None or not label.strip():
         return None
-    if label.strip().casefold() in BENIGN_WORDS:
-        return BENIGN
-    kind = attack if attack and attack.strip() else label
-    return re.sub(r"[^a-z0-9]+", "_", kind.casefold()).strip("_") or "attack"
+    if classify(label).name == BENIGN or not attack or not attack.strip():
+        return label.strip()
+    return attack.strip()
 
 
 def label_file_of(capture: Path) -> Path:
@@ -105,13 +111,13 @@ def label_file_of(capture: Path) -> Path:
     return stem.with_suffix(LABEL_FILE_SUFFIX)
 
 
-def _own_classes(batch: pa.RecordBatch, path: Path) -> list[str | None]:
+def _own_labels(batch: pa.RecordBatch, path: Path) -> list[str | None]:
     present = batch.schema.names
     if "label" not in present:
         raise InputError(f"{path}: there is no label column; name the file with --benign or --attack instead")
     labels = _texts(batch.column("label"))
     attacks = _texts(batch.column("attack")) if "attack" in present else [None] * len(labels)
-    return [class_name(*pair) for pair in zip(labels, attacks, strict=True)]
+    return [label_text(*pair) for pair in zip(labels, attacks, strict=True)]
 
 
 def _texts(column: pa.Array) -> list[str | None]:
@@ -165,22 +171,22 @@ class FlowLabels:
                 interval = (
                     int(line["start_time_ns"]),
                     int(line["end_time_ns"]),
-                    class_name(line["label"], line["attack"]),
+                    label_text(line["label"], line["attack"]),
                 )
             except (TypeError, ValueError) as error:
                 raise InputError(f"{path}: line {reader.line_num} is not a label: {error}") from error
             intervals.setdefault(key, []).append(interval)
         return cls(intervals)
 
-    def classes(self, batch: pa.RecordBatch) -> list[str | None]:
-        """Return the class of every flow: that of the labelled interval which it overlaps most; None without any."""
+    def labels(self, batch: pa.RecordBatch) -> list[str | None]:
+        """Return the label of every flow: that of the labelled interval which it overlaps most; None without any."""
         columns = [_python_values(batch, name) for name in _JOIN_COLUMNS]
         return [
-            self._class(start, end, _key(source, source_port or 0, target, target_port or 0, protocol))
+            self._label(start, end, _key(source, source_port or 0, target, target_port or 0, protocol))
             for start, end, source, target, source_port, target_port, protocol in zip(*columns, strict=True)
         ]
 
-    def _class(self, start: int, end: int, key: _Key) -> str | None:
+    def _label(self, start: int, end: int, key: _Key) -> str | None:
         best, longest = None, -1
         for first, last, name in self._intervals.get(key, ()):
             overlap = min(end, last) - max(start, first)

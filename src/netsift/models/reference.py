@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from netsift.models.features import BY_NAME, FeatureMatrix
+from netsift.models.features import FeatureMatrix, feature_named
 from netsift.models.manifest import REFERENCE_PROBABILITIES, ClassReference, FeatureReference, Reference
 
 _BENIGN: Final = 0
@@ -55,7 +55,7 @@ def _class_reference(
     features = {}
     for position, name in enumerate(feature_names):
         edges = _edges(benign.features[name]) if benign else None
-        features[name] = feature_reference(matrix[rows, position], BY_NAME[name].categories, edges)
+        features[name] = feature_reference(matrix[rows, position], feature_named(name).categories, edges)
     edges = _edges(benign.score) if benign and benign.score else None
     scored = whole_hundredths(scores[rows][scores[rows] >= 0])
     score = feature_reference(scored, (), edges) if len(scored) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from netsift.models.techniques import techniques_of
+from netsift.models.taxonomy import techniques_of
 
 PROBABILITIES_OF_VERSION_1: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 """Where that version kept quantiles."""

@@ -1,4 +1,4 @@
-"""The one way in: flow batches from captures, flow files and standard input."""
+"""The one way in: flow batches from captures, flow files, public data sets and standard input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError, UsageError
 from netsift.sources.captures import CaptureSettings, capture_flows
+from netsift.sources.datasets.reading import DatasetCounts, Recognised, dataset_flows, recognise
 from netsift.sources.statistics import ReadStatistics
 from netsift.sources.tables import flow_file, is_flow_file
 
@@ -19,7 +20,7 @@ def read_flows(
     settings: CaptureSettings | None = None,
     statistics: ReadStatistics | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield flow batches from captures, flow files, directories of them, or standard input (``-``).
+    """Yield flow batches from captures, flow files, data sets, directories of them, or standard input (``-``).
 
     All captures together are one stream ordered by time; flow files follow one after another. ``statistics`` is
     filled while the batches are taken and complete when they are exhausted.
@@ -32,7 +33,7 @@ def read_flows(
     names = expand_inputs([str(name) for name in given])
     settings = settings or CaptureSettings()
     statistics = statistics if statistics is not None else ReadStatistics()
-    tables = [name for name in names if is_flow_file(name)]
+    tables = [name for name in names if is_flow_table(name)]
     if not tables:
         return capture_flows(names, settings, statistics)
     if len(tables) < len(names):
@@ -41,11 +42,20 @@ def read_flows(
     return _table_flows(tables, statistics)
 
 
+def is_flow_table(name: str) -> bool:
+    """Return whether a path holds flows already: a flow file by its suffix, or a data set whose header is known.
+
+    Raises:
+        InputError: an archive that cannot be opened, or holds other than one file.
+    """
+    return is_flow_file(name) or recognise(Path(name)) is not None
+
+
 def _table_flows(names: list[str], statistics: ReadStatistics) -> Iterator[pa.RecordBatch]:
     statistics.bytes_total = sum(Path(name).stat().st_size for name in names if Path(name).is_file())
     for name in names:
         try:
-            for batch in flow_file(name):
+            for batch in _file_flows(name, statistics):
                 statistics.flows += batch.num_rows
                 yield batch
         except InputError as error:
@@ -56,3 +66,22 @@ def _table_flows(names: list[str], statistics: ReadStatistics) -> Iterator[pa.Re
             statistics.bytes_taken += Path(name).stat().st_size
     if statistics.capture.inputs_read == 0:
         raise InputError("; ".join(statistics.capture.problems))
+
+
+def _file_flows(name: str, statistics: ReadStatistics) -> Iterator[pa.RecordBatch]:
+    recognised = recognise(Path(name))
+    return flow_file(name) if recognised is None else _dataset_flows(recognised, statistics)
+
+
+def _dataset_flows(recognised: Recognised, statistics: ReadStatistics) -> Iterator[pa.RecordBatch]:
+    statistics.notes += recognised.sentences()
+    counts = DatasetCounts()
+    yield from dataset_flows(recognised, counts)
+    name = recognised.path
+    for count, what in ((counts.repeated_headers, "repeated header lines"), (counts.empty_rows, "empty lines")):
+        if count:
+            statistics.notes.append(f"{name.name}: {count:,} {what} were left out")
+    if counts.broken_rows:
+        counts.damage.append(f"{counts.broken_rows:,} rows cannot be read")
+    if counts.damage:
+        statistics.capture.report(f"{name}: damaged: {', '.join(counts.damage)}")

@@ -14,7 +14,8 @@ class ReadStatistics:
     """What became of the input: packets read, metered and skipped by reason, flows by end reason, problems.
 
     ``packets_read == packets_metered + sum(packets_skipped.values())`` once the input is exhausted; until then
-    ``bytes_taken`` and ``packets_taken`` say how far the reading is.
+    ``bytes_taken`` and ``packets_taken`` say how far the reading is. ``notes`` say what other tools' files
+    turned out to be and what of them is not used.
     """
 
     capture: CaptureCounters = field(default_factory=CaptureCounters)
@@ -25,6 +26,7 @@ class ReadStatistics:
     bytes_total: int | None = None
     bytes_taken: int = 0
     packets_taken: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def exit_status(self) -> ExitStatus:
         """Return how the reading ended: everything, a damaged part, or nothing at all."""

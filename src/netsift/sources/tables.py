@@ -146,7 +146,9 @@ def _column(name: str, values: list[Any]) -> pa.Array:
 def _canonical(path: str, batch: pa.RecordBatch) -> pa.RecordBatch:
     known = [column for column in arrow_schema() if column.name in batch.schema.names]
     if not known:
-        raise InputError(f"{path}: has none of netsift's columns (docs/features.md)")
+        raise InputError(
+            f"{path}: has none of netsift's columns (docs/features.md), and is no known data set (docs/data-sets.md)"
+        )
     extra = [name for name in batch.schema.names if name not in arrow_schema().names]
     arrays = [_cast(column.name, batch.column(column.name), column.type) for column in known]
     arrays += [batch.column(name) for name in extra]

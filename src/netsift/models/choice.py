@@ -1,0 +1,64 @@
+"""Which features several inputs have in common: a model can be trained on no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from netsift.errors import InputError
+from netsift.models.features import FEATURES, available_features
+from netsift.models.labelled import LabelledInput, expand_labelled
+from netsift.sources.flows import is_flow_table, read_flows
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenFeatures:
+    """The features that every input has, in the order of the schema; ``dropped`` says which of the others lack where.
+
+    ``dropped`` holds pairs of files' names and the features that other files have and these have not.
+    """
+
+    names: tuple[str, ...]
+    dropped: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+    def sentences(self) -> list[str]:
+        """Return what was dropped, a line for all files that lack the same."""
+        return [
+            f"{_these_lack(files)} features that are therefore not used: {', '.join(lacking)}"
+            for files, lacking in self.dropped
+        ]
+
+
+def _these_lack(files: Sequence[str]) -> str:
+    more = len(files) - 1
+    return f"{files[0]} and {more:,} more {'file' if more == 1 else 'files'} lack" if more else f"{files[0]} lacks"
+
+
+def choose_features(inputs: Sequence[LabelledInput]) -> ChosenFeatures:
+    """Return the features that all inputs have, by the first flows of each; a capture has all of netsift's own.
+
+    Raises:
+        InputError: an input cannot be read, or the inputs have no feature in common.
+    """
+    files = [file.path for source in inputs for file in expand_labelled(source)]
+    features_of = [features_of_file(path) for path in files]
+    common = set(features_of[0]).intersection(*features_of[1:])
+    if not common:
+        raise InputError("the inputs have no feature in common, so no model can be trained on them together")
+    order = dict.fromkeys(name for names in features_of for name in names)
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for path, names in zip(files, features_of, strict=True):
+        lacking.setdefault(tuple(name for name in order if name not in set(names)), []).append(path.name)
+    return ChosenFeatures(
+        names=tuple(name for name in order if name in common),
+        dropped=tuple((tuple(names), features) for features, names in lacking.items() if features),
+    )
+
+
+def features_of_file(path: Path) -> list[str]:
+    """Return the features that a file's first flows have. Raises InputError when it cannot be read."""
+    if not is_flow_table(str(path)):
+        return [feature.name for feature in FEATURES]
+    first = next(read_flows([path]), None)
+    return [feature.name for feature in FEATURES] if first is None else available_features(first.schema.names)
