@@ -12,12 +12,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from netsift.cli.evaluate import evaluate
-from netsift.cli.labelled import chosen_columns, named_input
+from netsift.cli.labelled import common_columns, named_input
 from netsift.cli.main import application
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.evaluation.metrics import thresholds_from
 from netsift.evaluation.protocols import PROTOCOLS
 from netsift.models.bundle import load_bundle, save_bundle
+from netsift.models.labelled import LabelledInput
 from tests.cli.running import leftovers
 from tests.models.fitted import small_bundle
 from tests.models.traffic import labelled_batch
@@ -162,7 +163,7 @@ def test_whole_files_are_labelled_by_option(files: list[Path], tmp_path: Path) -
     whole = ("--benign", f"office={files[0]}", "--attack", f"lab={files[1]}")
     run(*whole, "--protocols", "random split", "--json", tmp_path / "e.json")
     account = loaded(tmp_path / "e.json")
-    assert account["classes"] == {"benign": 200, "attack": 200}
+    assert account["classes"] == {"benign": 200, "other": 200}
     assert [one["network"] for one in account["inputs"]] == ["office", "lab"]
 
 
@@ -180,15 +181,18 @@ def test_a_path_that_exists_is_a_path(tmp_path: Path) -> None:
 
 
 def test_a_list_of_columns_is_checked(tmp_path: Path) -> None:
-    path = tmp_path / "columns.txt"
+    path, flows = tmp_path / "columns.txt", tmp_path / "flows.parquet"
+    pa.parquet.write_table(pa.Table.from_batches([labelled_batch(50, 1)]), flows)
+    inputs = [LabelledInput(flows)]
     path.write_text("duration_us packets\n", encoding="utf-8")
-    assert chosen_columns(path) == [name for name in chosen_columns(None) if name in ("duration_us", "packets")]
+    in_order = [name for name in common_columns(inputs, None) if name in ("duration_us", "packets")]
+    assert common_columns(inputs, path) == in_order
     for content, words in ((b"src_ip\n", "'src_ip' is not a column"), (b"", "is empty"), (b"\xff", "not a text file")):
         path.write_bytes(content)
         with pytest.raises(InputError, match=words):
-            chosen_columns(path)
+            common_columns(inputs, path)
     with pytest.raises(InputError, match="cannot be read"):
-        chosen_columns(tmp_path / "absent")
+        common_columns(inputs, tmp_path / "absent")
 
 
 def test_every_option_is_in_the_docs() -> None:

@@ -45,7 +45,7 @@ def columns_only(names: tuple[str, ...]) -> Dataset:
 def test_inspect_says_what_it_is(run: Program, model: Path) -> None:
     result = run("model", "inspect", model)
     assert result.status == 0
-    for text in ("random forest, 10 trees", "not signed", "T1498.001", "part0.parquet", "0.10%", "packets (packets)"):
+    for text in ("random forest, 10 trees", "not signed", "T1498", "part0.parquet", "0.10%", "packets (packets)"):
         assert text in result.text
     assert "2023-11-14 22:13 to 2023-11-14 22:18" in result.text
 
@@ -53,7 +53,7 @@ def test_inspect_says_what_it_is(run: Program, model: Path) -> None:
 def test_inspect_puts_the_worst_protocol_first(run: Program, model: Path) -> None:
     content = json.loads(run("model", "inspect", model, "--json").text)
     assert content["evaluation"][0]["protocol"] == content["headline"]
-    assert content["techniques"] == {"flood": ["T1498.001"], "scan": ["T1046", "T1595"]}
+    assert content["techniques"] == {"flood": ["T1498", "T1499"], "scan": ["T1046", "T1595", "T1018"]}
     assert content["reference_rows"] == content["training_rows"]
     assert content["signature"] is None
     assert content["dialect"] == "netsift"

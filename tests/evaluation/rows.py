@@ -61,6 +61,7 @@ def rows(
         unlabelled=0,
         sampled_out=0,
         problems=(),
+        notes=(),
     )
 
 

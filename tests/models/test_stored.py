@@ -42,5 +42,5 @@ def test_an_older_version_becomes_a_present_one(path: Path) -> None:
 
 def test_version_1_gets_the_techniques_of_its_classes() -> None:
     manifest = load_bundle(STORED / "version-1.netsift").manifest
-    assert manifest.techniques == {"flood": ["T1498.001"], "scan": ["T1046", "T1595"]}
+    assert manifest.techniques == {"flood": ["T1498", "T1499"], "scan": ["T1046", "T1595", "T1018"]}
     assert all(source.period is None for source in manifest.training)
