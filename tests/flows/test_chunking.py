@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import itertools
@@ -9,6 +10,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,14 +26,16 @@ from netsift.capture import merge, reader
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.reader import CaptureReader, PacketDecoding
 from netsift.capture.streams import OpenedInput
+from netsift.errors import InputError
 from netsift.flows import meter as flow_meter
 from netsift.flows.columns import arrow_schema
 from netsift.flows.meter import Meter
 from netsift.flows.settings import MeterSettings
 from netsift.flows.writers.csv import CsvWriter
+from netsift.kernels.layout import PACKET
 from netsift.sources.captures import CaptureSettings, capture_flows
 from netsift.sources.statistics import ReadStatistics
-from tests.conftest import ROOT, shared_data_folder
+from tests.conftest import ROOT, shared_capture_parameters, shared_data_folder
 from tests.flows.engine import TINY, engine, uncompressed
 from tests.flows.traffic import busy, in_thirds
 from tests.flows.writing import ethernet, frames, ipv4, pcap, pcapng, udp
@@ -44,6 +48,8 @@ REAL: Final = (
     "pcap-benign/ndpi/1kxun.pcap.gz",
     "pcap-benign/ndpi/alexa-app.pcapng.gz",
 )
+LARGEST_SMALL: Final = 30_000
+"""Size of a real capture in bytes from which on it is not small."""
 SMALL: Final = 4000
 """Records of the made-up captures."""
 
@@ -87,7 +93,7 @@ def packets(path: Path) -> Array:
     decoding = PacketDecoding(np.zeros(2, np.uint64))
     with closing(OpenedInput(str(path))) as source:
         batches = CaptureReader(source, decoding, CaptureCounters()).batches()
-        return np.concatenate([batch.copy() for batch in batches])
+        return np.concatenate([np.zeros(0, PACKET), *(batch.copy() for batch in batches)])
 
 
 @pytest.mark.parametrize("settings", [MeterSettings(), TINY], ids=["default", "tiny"])
@@ -201,6 +207,48 @@ def test_through_a_pipe(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.stdout.read() == flows(path)
         assert process.wait() == 0
+
+
+def small_captures() -> list[Any]:
+    """Return a parameter per real capture that is small."""
+    parameters: list[Any] = shared_capture_parameters("pcap-attack", "pcap-benign", "pcap-odd")
+    small = [one for one in parameters if not one.values[0].exists() or one.values[0].stat().st_size < LARGEST_SMALL]
+    assert small
+    return small
+
+
+def through_a_named_pipe(path: Path, data: bytes) -> bytes:
+    """Return the flows of a capture that another thread writes into a pipe, 777 bytes at a time."""
+    os.mkfifo(path)
+
+    def write() -> None:
+        with path.open("wb", buffering=0) as file, contextlib.suppress(BrokenPipeError):
+            for start in range(0, len(data), 777):
+                file.write(data[start : start + 777])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        return flows(path)
+    finally:
+        writer.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes of this kind")
+@pytest.mark.parametrize("path", small_captures())
+def test_every_small_capture_whole_in_calls_and_through_a_pipe(path: Path, tmp_path: Path) -> None:
+    try:
+        whole = flows(path)
+    except InputError:
+        with pytest.raises(InputError):
+            through_a_named_pipe(tmp_path / "pipe", path.read_bytes())
+        return
+    assert through_a_named_pipe(tmp_path / "pipe", path.read_bytes()) == whole
+    array = packets(path)
+    for size in (1, 7, 4096):
+        meter = Meter()
+        batches = (meter.add(array[start : start + size]) for start in range(0, len(array), size))
+        assert csv(itertools.chain(itertools.chain.from_iterable(batches), meter.finish())) == whole
 
 
 # -------------------------------------------------------------------------------------------------- several files
