@@ -184,6 +184,14 @@ def test_the_command_line_stands_rightmost() -> None:
     assert LAYERS[-1] == "cli"
 
 
+@pytest.mark.parametrize("code", ["import fcntl", "from resource import getrusage", "import os, winreg"])
+def test_imports_of_one_system_are_found(code: str) -> None:
+    rule = house_rules.nothing_of_one_system_is_imported
+    assert len(messages(rule, **{MODULE: code})) == 1
+    assert messages(rule, **{"tests/test_x.py": code}) == []
+    assert messages(rule, **{MODULE: "import signal\nfrom . import resource"}) == []
+
+
 def test_long_functions_and_modules_are_found() -> None:
     rule = house_rules.nothing_is_too_long
     body = "    x = 1\n"

@@ -34,6 +34,12 @@ LAYERS: Final = (
 EVERYBODYS: Final = frozenset({"config", "__version__"})
 """Names of the package that stand in no layer and that every part may import."""
 
+ONE_SYSTEM: Final = frozenset(
+    {"crypt", "fcntl", "grp", "msvcrt", "nt", "posix", "pty", "pwd", "resource", "spwd", "syslog", "termios", "tty",
+     "winreg", "winsound"}
+)  # fmt: skip
+"""Modules of the standard library that only Unix or only Windows has."""
+
 PRINTERS: Final = ("src/netsift/cli/", "tests/fuzz")
 BROAD_EXCEPT_BOUNDARIES: Final[frozenset[str]] = frozenset(
     {
@@ -208,6 +214,20 @@ def imports_point_left(sources: Sequence[Source]) -> Iterator[Finding]:
                 yield source.finding(node, f"{importer} imports {imported}, which stands right of it")
 
 
+def nothing_of_one_system_is_imported(sources: Sequence[Source]) -> Iterator[Finding]:
+    """What only Unix or only Windows has is imported by nothing in the package, so that it runs on both."""
+    for source in sources:
+        if not source.path.startswith("src/"):
+            continue
+        for node in ast.walk(source.tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            for name in names:
+                if name.partition(".")[0] in ONE_SYSTEM:
+                    yield source.finding(node, f"{name} does not exist on every system")
+
+
 def nothing_is_too_long(sources: Sequence[Source]) -> Iterator[Finding]:
     """Functions outside ``kernels/`` and modules keep to a size that can be read; docstrings do not count."""
     for source in sources:
@@ -229,6 +249,7 @@ RULES: Final[tuple[Rule, ...]] = (
     no_broad_except,
     public_names_have_docstrings,
     imports_point_left,
+    nothing_of_one_system_is_imported,
     nothing_is_too_long,
 )
 
