@@ -25,6 +25,7 @@ import numpy as np
 from netsift.detectors.forest import ForestDetector
 from netsift.errors import InputError
 from netsift.evaluation.training import train
+from netsift.models.artefacts import artefact
 from netsift.models.bundle import Bundle, save_bundle
 from netsift.models.dataset import Sampling, read_dataset
 from netsift.models.features import FEATURES
@@ -44,12 +45,6 @@ SNAP_LENGTH: Final = 96
 SETTINGS: Final = ForestSettings(trees=100, depth=14, leaf_rows=3, seed=0)
 SAMPLING: Final = Sampling(max_rows_per_file=4_000)
 FOLDS: Final = 5
-
-TESTBED_COLUMNS: Final = frozenset({
-    "ttl_fwd_min", "ttl_fwd_max", "ttl_bwd_min", "ttl_bwd_max", "window_fwd_initial", "window_bwd_initial",
-    "dscp_fwd", "dscp_bwd", "ecn_fwd", "ecn_bwd", "ip_version", "tunnel",
-})  # fmt: skip
-"""Columns that tell which hosts made the traffic rather than what they did: learned, they do not travel."""
 
 CLASSES: Final = {
     "port_scan": "port_scan", "ddos": "flood", "dos": "flood", "dhcp_flood": "flood", "dns_tunnel": "dns_tunnel",
@@ -80,7 +75,7 @@ def main() -> None:
     parser.add_argument("--card", type=Path, default=CARD)
     arguments = parser.parse_args()
     learned, held_back = halves(list(captures(arguments.captures))) if arguments.captures else ([], [])
-    names = [feature.name for feature in FEATURES if feature.name not in TESTBED_COLUMNS]
+    names = [feature.name for feature in FEATURES if not artefact(feature.name)]
     with tempfile.TemporaryDirectory() as folder:
         inputs = [*simulated(Path(folder)), *(capture.source for capture in learned)]
         dataset = read_dataset(inputs, names, SAMPLING, report)

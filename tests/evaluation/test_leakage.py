@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from netsift.evaluation.leakage import METER_COLUMNS, Finding, Severity, address_area, audit, plain_name, row_hashes
+from netsift.evaluation.leakage import Finding, Severity, address_area, audit, row_hashes
 from netsift.flows.schema import COLUMNS
+from netsift.models.artefacts import REASONS, plain_name
 from netsift.models.dataset import Dataset
 from tests.evaluation.rows import DAY_S, rows
 
@@ -165,7 +166,7 @@ def test_meter_columns_are_columns_by_their_plain_name() -> None:
     names = {column.name for column in COLUMNS}
     aliases = {plain_name(name) for one in COLUMNS for name in (one.cicflowmeter_2017, one.cicflowmeter_2018) if name}
     others = {"sttl", "dttl", "swin", "dwin", "fwd_init_win_bytes", "bwd_init_win_bytes"}
-    assert set(METER_COLUMNS) <= names | aliases | others
+    assert set(REASONS) <= names | aliases | others
 
 
 def test_findings_are_plain_values_the_gravest_first() -> None:

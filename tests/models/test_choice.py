@@ -9,13 +9,14 @@ import pyarrow.parquet
 import pytest
 
 from netsift.errors import InputError
+from netsift.models.artefacts import artefact
 from netsift.models.choice import choose_features
 from netsift.models.features import FEATURES, available_features
 from netsift.models.labelled import LabelledInput
 from tests.models.traffic import random_batch
 from tests.sources.datasets.public import CIC_IOT2023, line, text
 
-OWN = [feature.name for feature in FEATURES]
+OWN = [feature.name for feature in FEATURES if not artefact(feature.name)]
 
 
 def parquet(path: Path, batch: pa.RecordBatch) -> LabelledInput:
@@ -31,10 +32,12 @@ def test_features_in_all_inputs_are_kept_in_order_and_the_others_named(tmp_path:
     parts = [parquet(tmp_path / f"{name}.parquet", foreign) for name in "ab"]
     chosen = choose_features([whole, *parts])
     assert chosen.names == tuple(name for name in OWN if name not in ("packets", "service"))
-    assert chosen.sentences() == [
+    *lacking, artefacts = chosen.sentences()
+    assert lacking == [
         "whole.parquet lacks features that are therefore not used: argus.x",
         "a.parquet and 1 more file lack features that are therefore not used: packets, service",
     ]
+    assert artefacts.startswith("not used, because they tell hosts and meters rather than behaviour: ip_version, ")
     assert choose_features(parts).names == (*(name for name in OWN if name not in ("packets", "service")), "argus.x")
 
 
@@ -42,6 +45,13 @@ def test_a_capture_has_all_of_netsifts_features_and_is_not_read_for_that(tmp_pat
     capture = tmp_path / "x.pcap"
     capture.write_bytes(b"\xd4\xc3\xb2\xa1")
     assert choose_features([LabelledInput(capture, "benign")]).names == tuple(OWN)
+
+
+def test_what_tells_hosts_is_left_out_also_under_another_tools_name(tmp_path: Path) -> None:
+    batch = random_batch(10, 1)[0].append_column("unsw_nb15.sttl", pa.array([64.0] * 10))
+    chosen = choose_features([parquet(tmp_path / "x.parquet", batch)])
+    assert {"unsw_nb15.sttl", "ttl_fwd_min", "window_fwd_initial"} <= set(chosen.artefacts)
+    assert not set(chosen.artefacts) & set(chosen.names)
 
 
 def test_inputs_without_a_common_feature_are_refused(tmp_path: Path) -> None:

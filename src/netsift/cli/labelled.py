@@ -72,17 +72,17 @@ def common_columns(inputs: Sequence[LabelledInput], path: Path | None) -> list[s
     from netsift.models.choice import choose_features
 
     common = choose_features(inputs)
-    for sentence in common.sentences():
-        typer.echo(sentence, err=True)
     if path is None:
+        for sentence in common.sentences():
+            typer.echo(sentence, err=True)
         return list(common.names)
-    asked = _words(path)
-    unknown = sorted(asked - set(common.names))
+    asked, every = _words(path), (*common.names, *common.artefacts)
+    unknown = sorted(asked - set(every))
     if unknown:
         raise InputError(f"{path}: {unknown[0][:80]!r} is not a column that a model may use and all inputs have")
     if not asked:
         raise InputError(f"{path}: the list of columns is empty")
-    return [name for name in common.names if name in asked]
+    return [name for name in every if name in asked]
 
 
 def _words(path: Path) -> set[str]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from netsift.evaluation.splits import Labels, stratified_folds
 from netsift.flows import schema
+from netsift.models.artefacts import artefact, plain_name
 from netsift.models.dataset import UNKNOWN, Dataset
 from netsift.models.features import MISSING, FeatureMatrix
 
@@ -88,40 +89,6 @@ IDENTIFIERS: Final = frozenset(
 )  # fmt: skip
 """Names, in lower case with underscores, of columns that say who or when rather than what."""
 
-METER_COLUMNS: Final = {
-    "window_fwd_initial": "set by the operating system of the testbed's hosts",
-    "window_bwd_initial": "set by the operating system of the testbed's hosts",
-    "header_fwd_min": "shows the TCP options of the operating system, and some meters count it wrongly",
-    "header_bwd_min": "shows the TCP options of the operating system, and some meters count it wrongly",
-    "ttl_fwd_min": "tells how many hops away the attacker's host stood, and which system it ran",
-    "ttl_fwd_max": "tells how many hops away the attacker's host stood, and which system it ran",
-    "ttl_bwd_min": "tells how many hops away the victim's host stood, and which system it ran",
-    "ttl_bwd_max": "tells how many hops away the victim's host stood, and which system it ran",
-    "dscp_fwd": "set by the routers of the testbed",
-    "dscp_bwd": "set by the routers of the testbed",
-    "ecn_fwd": "negotiated by the operating system of the testbed's hosts",
-    "ecn_bwd": "negotiated by the operating system of the testbed's hosts",
-    "end_reason": "depends on the timeouts of the meter and on where the capture was cut",
-    "part": "depends on the active timeout of the meter",
-    "ip_version": "tells how the testbed was set up",
-    "tunnel": "tells where in the network the traffic was captured",
-    "subflows": "depends on a gap that is fixed in the meter",
-    "idles": "depends on an activity timeout that is fixed in the meter",
-    "init_win_bytes_forward": "set by the operating system of the testbed's hosts",
-    "init_win_bytes_backward": "set by the operating system of the testbed's hosts",
-    "fwd_init_win_bytes": "set by the operating system of the testbed's hosts",
-    "bwd_init_win_bytes": "set by the operating system of the testbed's hosts",
-    "init_fwd_win_byts": "set by the operating system of the testbed's hosts",
-    "init_bwd_win_byts": "set by the operating system of the testbed's hosts",
-    "min_seg_size_forward": "shows the TCP options of the operating system, and some meters count it wrongly",
-    "fwd_seg_size_min": "shows the TCP options of the operating system, and some meters count it wrongly",
-    "sttl": "tells how many hops away the attacker's host stood, and which system it ran",
-    "dttl": "tells how many hops away the victim's host stood, and which system it ran",
-    "swin": "set by the operating system of the testbed's hosts",
-    "dwin": "set by the operating system of the testbed's hosts",
-}
-"""Columns that exist, or have the value they have, because of one meter or one laboratory, each with the reason."""
-
 
 def audit(dataset: Dataset, seed: int = 0) -> tuple[Finding, ...]:
     """Return what was found, the gravest first; nothing for rows without fault. Deterministic by seed.
@@ -141,11 +108,6 @@ def audit(dataset: Dataset, seed: int = 0) -> tuple[Finding, ...]:
     ]
     order = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
-
-
-def plain_name(name: str) -> str:
-    """Return a column's name in lower case with underscores, whatever the tool that wrote it."""
-    return "_".join("".join(letter if letter.isalnum() else " " for letter in name.casefold()).split())
 
 
 def _sample(rows: int, seed: int) -> npt.NDArray[np.int64]:
@@ -431,9 +393,7 @@ def _one_host(hosts: Labels, classes: Labels, known: npt.NDArray[np.bool_], kind
 
 
 def _meter_columns(dataset: Dataset) -> Iterator[Finding]:
-    found = {
-        name: METER_COLUMNS[plain_name(name)] for name in dataset.feature_names if plain_name(name) in METER_COLUMNS
-    }
+    found = {name: reason for name in dataset.feature_names if (reason := artefact(name))}
     if found:
         reasons: dict[str, list[str]] = {}
         for name, reason in found.items():

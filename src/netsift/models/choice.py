@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netsift.errors import InputError
+from netsift.models.artefacts import artefact
 from netsift.models.features import FEATURES, available_features
 from netsift.models.labelled import LabelledInput, expand_labelled
 from netsift.sources.flows import is_flow_table, read_flows
@@ -14,20 +15,26 @@ from netsift.sources.flows import is_flow_table, read_flows
 
 @dataclass(frozen=True, slots=True)
 class ChosenFeatures:
-    """The features that every input has, in the order of the schema; ``dropped`` says which of the others lack where.
+    """The features that every input has, in the order of the schema: ``names`` and, not among them, ``artefacts``.
 
     ``dropped`` holds pairs of files' names and the features that other files have and these have not.
     """
 
     names: tuple[str, ...]
+    artefacts: tuple[str, ...]
     dropped: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
 
     def sentences(self) -> list[str]:
-        """Return what was dropped, a line for all files that lack the same."""
-        return [
+        """Return what is not used and why: a line for all files that lack the same, and one for artefacts."""
+        sentences = [
             f"{_these_lack(files)} features that are therefore not used: {', '.join(lacking)}"
             for files, lacking in self.dropped
         ]
+        if self.artefacts:
+            sentences.append(
+                f"not used, because they tell hosts and meters rather than behaviour: {', '.join(self.artefacts)}"
+            )
+        return sentences
 
 
 def _these_lack(files: Sequence[str]) -> str:
@@ -44,14 +51,15 @@ def choose_features(inputs: Sequence[LabelledInput]) -> ChosenFeatures:
     files = [file.path for source in inputs for file in expand_labelled(source)]
     features_of = [features_of_file(path) for path in files]
     common = set(features_of[0]).intersection(*features_of[1:])
-    if not common:
+    if all(map(artefact, common)):
         raise InputError("the inputs have no feature in common, so no model can be trained on them together")
     order = dict.fromkeys(name for names in features_of for name in names)
     lacking: dict[tuple[str, ...], list[str]] = {}
     for path, names in zip(files, features_of, strict=True):
         lacking.setdefault(tuple(name for name in order if name not in set(names)), []).append(path.name)
     return ChosenFeatures(
-        names=tuple(name for name in order if name in common),
+        names=tuple(name for name in order if name in common and not artefact(name)),
+        artefacts=tuple(name for name in order if name in common and artefact(name)),
         dropped=tuple((tuple(names), features) for features, names in lacking.items() if features),
     )
 
