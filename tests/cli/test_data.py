@@ -13,9 +13,10 @@ from tests.sources.test_collection import CONTENT, DIGEST, data_set
 from tests.sources.web import Behaviour, serving
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Program:
-    return program(monkeypatch, capfdbinary)
+@pytest.fixture(name="run")
+def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Run the program in this process."""
+    return program(monkeypatch, capsysbinary)
 
 
 def listed(monkeypatch: pytest.MonkeyPatch, one: DataSet) -> None:

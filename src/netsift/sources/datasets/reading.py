@@ -153,9 +153,9 @@ def _recognise_text(path: Path, start: bytes) -> Recognised | None:
     names = _distinct(values)
     if layout := _layout(names):
         return Recognised(path, layout, names, delimiter, body=len(start) - len(text) + len(line) + 1)
-    without_header = nsl_kdd.columns_of_first_row(values)
+    without_header = nsl_kdd.columns_of_first_row(values) or unsw_nb15.columns_of_first_row(values)
     if without_header and (layout := _layout(without_header)):
-        return Recognised(path, layout, without_header, delimiter)
+        return Recognised(path, layout, without_header, delimiter, body=len(start) - len(text))
     return None
 
 
