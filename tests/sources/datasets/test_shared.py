@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -272,8 +274,35 @@ def test_a_label_that_the_taxonomy_does_not_know_is_said_aloud() -> None:
     assert dataset.unlabelled == 1
 
 
-def test_a_zeek_log_in_json_is_not_taken_for_a_data_set() -> None:
-    assert recognise(shared_data() / ZEEK / "002-zeek-scenario-port-scanning" / "conn.log.gz") is None
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        (f"{ZEEK}/002-zeek-scenario-port-scanning/conn.log.gz", 4504),
+        ("zeek-rita/json_with_all_fields/conn.log", 29),
+        ("zeek-rita/json_with_all_fields/open_conn.log", 59),
+        ("zeek-slips/test9-mixed-zeek-dir/conn.log.gz", 576),
+        ("zeek-slips/test13-malicious-dhcpscan-zeek-dir/conn.log", 2),
+    ],
+)
+def test_zeek_logs_in_json_are_read_as_they_are(name: str, count: int) -> None:
+    path, statistics = shared_data() / name, ReadStatistics()
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    raw, table = [json.loads(line) for line in data.splitlines()], flows(path, statistics)
+    assert statistics.exit_status() == 0
+    assert table.num_rows == len(raw) == count
+    assert table["src_ip"].to_pylist() == [row["id.orig_h"] for row in raw]
+    assert table["conn_state"].to_pylist() == [row["conn_state"] for row in raw]
+    same(table["packets"], [float(row["orig_pkts"] + row["resp_pkts"]) for row in raw])
+    same(table["payload_bytes_bwd"], [row.get("resp_bytes") for row in raw])
+    same(table["duration_us"], [
+        row["duration"] * 1e6 if "duration" in row else 0.0 if row["orig_pkts"] + row["resp_pkts"] <= 1 else None
+        for row in raw
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("log", ["dns", "http", "ssl", "open_http", "open_ssl"])
+def test_other_zeek_logs_in_json_are_no_flows(log: str) -> None:
+    assert recognise(shared_data() / "zeek-rita" / "json_with_all_fields" / f"{log}.log") is None
 
 
 def test_every_data_set_file_of_a_folder_is_read_as_one_folder() -> None:

@@ -20,6 +20,7 @@ from netsift.errors import InputError
 from netsift.sources.datasets import binetflow, cicflowmeter, ciciot2023, nsl_kdd, unsw_nb15, zeek_conn
 from netsift.sources.datasets.canonical import flow_batch
 from netsift.sources.datasets.dialect import Layout
+from netsift.sources.datasets.objects import LinesOfObjects, parsed
 from netsift.sources.datasets.opening import TextLines, as_utf8, head, opened, take
 from netsift.sources.datasets.rows import Rows
 
@@ -29,7 +30,7 @@ RECOGNISERS: Final[tuple[Callable[[Sequence[str]], Layout | None], ...]] = (
 )  # fmt: skip
 """One per dialect; at most one knows a header."""
 
-_TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".log", ".labeled", ".labelled", ".binetflow"})
+_TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".log", ".json", ".labeled", ".labelled", ".binetflow"})
 _TABLE_SUFFIXES: Final = frozenset({".csv", ".tsv", ".binetflow"})
 _PACKED_SUFFIXES: Final = frozenset({".gz", ".zst"})
 _PARQUET: Final = ".parquet"
@@ -46,6 +47,7 @@ class Recognised:
     """A file whose header is known: ``names`` are its cleaned column names.
 
     ``body`` is the byte behind the header and ``delimiter`` what stands between values; both say nothing of Parquet.
+    ``objects`` says that each line is a JSON object.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class Recognised:
     names: tuple[str, ...]
     delimiter: str = ","
     body: int = 0
+    objects: bool = False
 
     def sentences(self) -> list[str]:
         """Return what the user should know before anything is read."""
@@ -147,15 +150,17 @@ def _recognise_text(path: Path, start: bytes) -> Recognised | None:
         return None
     if line.startswith(b"#"):
         return _recognise_zeek_log(path, text)
+    if line.startswith(b"{"):
+        return _recognise_objects(path, text, len(start) - len(text))
     first = as_utf8(line).decode().rstrip("\r")
     delimiter = max(",\t;", key=first.count)
     values = _split(first, delimiter)
     names = _distinct(values)
     if layout := _layout(names):
         return Recognised(path, layout, names, delimiter, body=len(start) - len(text) + len(line) + 1)
-    without_header = nsl_kdd.columns_of_first_row(values)
+    without_header = nsl_kdd.columns_of_first_row(values) or unsw_nb15.columns_of_first_row(values)
     if without_header and (layout := _layout(without_header)):
-        return Recognised(path, layout, without_header, delimiter)
+        return Recognised(path, layout, without_header, delimiter, body=len(start) - len(text))
     return None
 
 
@@ -178,6 +183,14 @@ def _recognise_zeek_log(path: Path, text: bytes) -> Recognised | None:
     return Recognised(path, layout, names, "\t", body=sum(map(len, lines))) if names and layout else None
 
 
+def _recognise_objects(path: Path, text: bytes, body: int) -> Recognised | None:
+    whole_lines = text.rpartition(b"\n")[0].splitlines()
+    objects = [row for line in whole_lines if (row := parsed(line)) is not None]
+    names = zeek_conn.fields_of_objects(objects)
+    layout = _layout(names) if names else None
+    return Recognised(path, layout, names, body=body, objects=True) if names and layout else None
+
+
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names, each that stood before with the number of its repetition behind it."""
     seen: dict[str, int] = {}
@@ -194,31 +207,43 @@ def _parquet_batches(recognised: Recognised) -> Iterator[pa.RecordBatch]:
 
 
 def _text_batches(recognised: Recognised, counts: DatasetCounts) -> Iterator[pa.RecordBatch]:
+    repair = None if recognised.objects else recognised.layout.repair
+    with opened(recognised.path) as stream:
+        take(stream, recognised.body)
+        lines = TextLines(stream, repair)
+        if lines.has_more():
+            yield from (_object_batches if recognised.objects else _table_batches)(recognised, lines, counts)
+        if lines.damage:
+            counts.damage.append(lines.damage)
+
+
+def _object_batches(recognised: Recognised, lines: TextLines, counts: DatasetCounts) -> Iterator[pa.RecordBatch]:
+    reader = LinesOfObjects(lines)
+    yield from reader.batches(recognised.names)
+    counts.broken_rows += reader.broken
+    counts.empty_rows += reader.empty
+
+
+def _table_batches(recognised: Recognised, lines: TextLines, counts: DatasetCounts) -> Iterator[pa.RecordBatch]:
     def skip(row: Any) -> str:
         if not (row.text or "").startswith("#"):
             counts.broken_rows += 1
         return "skip"
 
-    layout, names = recognised.layout, recognised.names
-    with opened(recognised.path) as stream:
-        take(stream, recognised.body)
-        lines = TextLines(stream, layout.repair)
-        if lines.has_more():
-            with pa.csv.open_csv(
-                pa.PythonFile(lines, mode="r"),
-                read_options=pa.csv.ReadOptions(column_names=list(names), block_size=_BLOCK_BYTES),
-                parse_options=pa.csv.ParseOptions(
-                    delimiter=recognised.delimiter,
-                    quote_char='"' if layout.quoted else False,
-                    invalid_row_handler=skip,
-                ),
-                convert_options=pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-                ),
-            ) as reader:
-                yield from reader
-        if lines.damage:
-            counts.damage.append(lines.damage)
+    names = recognised.names
+    with pa.csv.open_csv(
+        pa.PythonFile(lines, mode="r"),
+        read_options=pa.csv.ReadOptions(column_names=list(names), block_size=_BLOCK_BYTES),
+        parse_options=pa.csv.ParseOptions(
+            delimiter=recognised.delimiter,
+            quote_char='"' if recognised.layout.quoted else False,
+            invalid_row_handler=skip,
+        ),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+        ),
+    ) as reader:
+        yield from reader
 
 
 def _translated(layout: Layout, raw: pa.RecordBatch, counts: DatasetCounts) -> pa.RecordBatch:

@@ -1,8 +1,8 @@
-"""Connections that Zeek logged: ``conn.log`` as tab-separated text, with or without labels, and IoT-23 as CSV."""
+"""Connections that Zeek logged: ``conn.log`` as tab-separated text or JSON, labelled or not, and IoT-23 as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -27,9 +27,10 @@ _FOREIGN: Final = ("missed_bytes",)
 _DETAILS: Final = ("detailed-label", "detailedlabel", "detailed_label")
 _UNUSED: Final = (
     "uid", "service", "local_orig", "local_resp", "history", "tunnel_parents", "orig_l2_addr", "resp_l2_addr", "vlan",
-    "inner_vlan", "community_id", "ip_proto", "orig_cc", "resp_cc",
+    "inner_vlan", "community_id", "ip_proto", "orig_cc", "resp_cc", "_path", "_write_ts",
 )  # fmt: skip
 _CORE: Final = frozenset({"ts", "proto", "duration", "conn_state", *_ADDRESSES, *_PORTS, *_MAPPED})
+_ALWAYS_SET: Final = frozenset({"ts", "proto", "conn_state", "orig_pkts", *_ADDRESSES, *_PORTS})
 _KNOWN: Final = frozenset({*_CORE, *_FOREIGN, *_UNUSED, *_DETAILS, "label"})
 _EMPTY: Final = pa.array(["-", "(empty)"])
 _ICMP: Final = 1
@@ -56,6 +57,18 @@ def field_names(lines: Sequence[str]) -> tuple[str, ...] | None:
     """Return the names of the ``#fields`` line at the head of a Zeek log, None when there is none."""
     fields = next((line for line in lines if line.startswith("#fields\t")), None)
     return None if fields is None else tuple(fields.replace(_GAP_OF_IOT23.decode(), "\t").split("\t")[1:])
+
+
+def fields_of_objects(objects: Sequence[Mapping[str, object]]) -> tuple[str, ...] | None:
+    """Return the fields of a log in JSON by its first objects, None when they are no connections.
+
+    An object leaves out what is unset, so that fields may appear later: those that a connection log always has come
+    first, whether they were seen or not.
+    """
+    seen = dict.fromkeys(name for one in objects for name in one)
+    if not set(seen) >= _ALWAYS_SET:
+        return None
+    return (*sorted(_CORE), *(name for name in seen if name not in _CORE))
 
 
 def _mended(lines: bytes) -> bytes:
