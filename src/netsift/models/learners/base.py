@@ -98,3 +98,9 @@ def share_of_total(amounts: npt.NDArray[np.floating]) -> Values:
     """Return amounts (features,) as shares of their sum; all 0 where there is nothing to share."""
     total = float(amounts.sum())
     return amounts.astype(np.float64) / total if total > 0 else np.zeros(len(amounts))
+
+
+def check_every_class(found: ClassIndices, class_count: int) -> None:
+    """Raise ValueError unless every class had a row: a graph has a column for each."""
+    if not np.array_equal(found, np.arange(class_count)):
+        raise ValueError(f"a graph needs rows of all {class_count} classes")
