@@ -29,8 +29,9 @@ from netsift.models.artefacts import artefact
 from netsift.models.bundle import Bundle, save_bundle
 from netsift.models.dataset import Sampling, read_dataset
 from netsift.models.features import FEATURES
-from netsift.models.forest import ForestSettings
 from netsift.models.labelled import BENIGN, LabelledInput, labelled_batches
+from netsift.models.learners.forests import ForestSettings
+from netsift.models.learners.random_forest import RandomForest
 from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.statistics import ReadStatistics
 
@@ -42,7 +43,7 @@ SEEDS: Final = (101, 102, 103, 104, 105, 106)
 CLIENTS: Final = (6, 10, 16, 24, 8, 12)
 DURATION_S: Final = 900.0
 SNAP_LENGTH: Final = 96
-SETTINGS: Final = ForestSettings(trees=100, depth=14, leaf_rows=3, seed=0)
+LEARNER: Final = RandomForest(ForestSettings(trees=100, depth=14, leaf_rows=3, seed=0))
 SAMPLING: Final = Sampling(max_rows_per_file=4_000)
 FOLDS: Final = 5
 
@@ -79,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         inputs = [*simulated(Path(folder)), *(capture.source for capture in learned)]
         dataset = read_dataset(inputs, names, SAMPLING, report)
-    trained = train(dataset, SETTINGS, FOLDS, report)
+    trained = train(dataset, LEARNER, FOLDS, report)
     save_bundle(trained.bundle, arguments.model)
     card = trained.bundle.card + "".join(f"{line}\n" for line in unseen_lines(trained.bundle, held_back))
     arguments.card.write_text(card, encoding="utf-8")

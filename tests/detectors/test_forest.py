@@ -1,25 +1,31 @@
-"""The forest keeps the detector contract, and learns what there is to learn."""
+"""A model of every learner keeps the detector contract, and the forest learns what there is to learn."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from netsift.detectors.base import Detector
 from netsift.detectors.forest import ForestDetector
+from netsift.evaluation.protocols.folds import RANDOM_SPLIT
 from netsift.evaluation.training import train
 from netsift.models.bundle import load_bundle, save_bundle
+from netsift.models.learners import LEARNERS, make_learner
 from tests.detectors.contract import check_detector
-from tests.models.fitted import SMALL, silent, small_bundle, small_dataset
+from tests.models.fitted import silent, small_bundle, small_dataset
 from tests.models.traffic import random_batch
 
 
-def test_the_forest_keeps_the_contract(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_keeps_the_contract(name: str, tmp_path: Path) -> None:
     bundles = []
 
+    learner = make_learner(name, seed=5)
+
     def make() -> Detector:
-        bundles.append(train(small_dataset(), SMALL, 2, silent).bundle)
+        bundles.append(train(small_dataset(), learner, 2, silent, (RANDOM_SPLIT,), resamples=2).bundle)
         return ForestDetector(bundles[-1])
 
     def save_and_load(_: Detector) -> Detector:

@@ -19,8 +19,9 @@ from netsift.evaluation.training import train
 from netsift.models.bundle import Bundle, bundle_bytes, load_bundle, parse_bundle
 from netsift.models.dataset import Sampling, read_dataset
 from netsift.models.features import FEATURES
-from netsift.models.forest import ForestSettings
 from netsift.models.labelled import LabelledInput
+from netsift.models.learners.forests import ForestSettings
+from netsift.models.learners.random_forest import RandomForest
 from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.flows import read_flows
 from tests.conftest import shared_data
@@ -40,7 +41,7 @@ def simulated() -> tuple[Bundle, pa.Table, pa.Table]:
             simulate(path, SimulationSettings(seed=seed, duration_s=400, clients=12, background=2, attacks=attacks))
         inputs = [LabelledInput(path) for path in captures[:2]]
         dataset = read_dataset(inputs, [feature.name for feature in FEATURES], Sampling(max_rows_per_file=5000), silent)
-        bundle = train(dataset, ForestSettings(trees=20, depth=10, seed=0), 2, silent).bundle
+        bundle = train(dataset, RandomForest(ForestSettings(trees=20, depth=10, seed=0)), 2, silent).bundle
         benign, mixed = (pa.Table.from_batches(list(read_flows([path]))) for path in captures[2:])
         return bundle, benign, mixed
 
@@ -219,7 +220,7 @@ def test_real_flows_of_another_unit_are_caught(tmp_path: Path) -> None:
         pa.parquet.write_table(part, tmp_path / f"{number}.parquet")
     inputs = [LabelledInput(tmp_path / f"{number}.parquet") for number in range(2)]
     dataset = read_dataset(inputs, tuple(CIC_COLUMNS.values()), Sampling(), silent)
-    bundle = train(dataset, ForestSettings(trees=20, depth=10, seed=0), 2, silent).bundle
+    bundle = train(dataset, RandomForest(ForestSettings(trees=20, depth=10, seed=0)), 2, silent).bundle
     rest = table.slice(half)
     assert judged(bundle, rest).verdict is Verdict.FITS
     for names in ((), ("duration_us",)):

@@ -15,7 +15,7 @@ from netsift.evaluation.protocols import PROTOCOLS
 from netsift.evaluation.training import train
 from netsift.models.bundle import bundle_bytes
 from netsift.models.dataset import Dataset
-from netsift.models.forest import fit_forest
+from netsift.models.learners.random_forest import RandomForest
 from netsift.models.manifest import TrainingInput
 from tests.models.fitted import SMALL, silent, small_dataset, small_model
 
@@ -23,7 +23,7 @@ from tests.models.fitted import SMALL, silent, small_dataset, small_model
 def test_the_same_seed_gives_the_same_bytes() -> None:
     again = train(small_dataset(), SMALL, 3, silent)
     assert bundle_bytes(again.bundle) == bundle_bytes(small_model().bundle)
-    other = train(small_dataset(), replace(SMALL, seed=6), 3, silent)
+    other = train(small_dataset(), RandomForest(replace(SMALL.settings, seed=6)), 3, silent)
     assert other.bundle.graph != again.bundle.graph
 
 
@@ -104,7 +104,7 @@ def test_noise_has_no_permutation_importance() -> None:
     random = np.random.default_rng(0)
     matrix = random.random((600, 3)).astype(np.float32)
     classes = (matrix[:, 1] > 0.5).astype(np.int64)
-    forest = fit_forest(matrix[:300], classes[:300], SMALL)
+    forest = SMALL.fit(matrix[:300], classes[:300], 2)
     found = feature_importance(forest, matrix[300:], classes[300:], ["noise", "signal", "more"], 0)
     assert found[0].feature == "signal"
     assert found[0].permutation > 0.3

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from netsift.errors import InputError
-from netsift.evaluation.running import forest_fit
 from netsift.evaluation.transfer import ColumnTransfer, Verdict, transfer
 from netsift.models.dataset import Dataset
-from netsift.models.forest import ForestSettings
+from netsift.models.learners.forests import ForestSettings
+from netsift.models.learners.random_forest import RandomForest
 from tests.evaluation.rows import rows
 from tests.models.fitted import silent
 
-FIT = forest_fit(ForestSettings(trees=20, depth=6), 2)
+LEARNER = RandomForest(ForestSettings(trees=20, depth=6))
 
 
 def two_networks() -> Dataset:
@@ -31,7 +31,7 @@ def two_networks() -> Dataset:
 
 
 def test_what_travels_is_told_from_what_names_the_laboratory() -> None:
-    found = transfer(two_networks(), FIT, 0, silent)
+    found = transfer(two_networks(), LEARNER, 0, silent)
     verdicts = {one.column: one.verdict for one in found.columns}
     assert verdicts["packets"] is Verdict.TRAVELS
     assert verdicts["window_fwd_initial"] is Verdict.HURTS
@@ -42,7 +42,7 @@ def test_what_travels_is_told_from_what_names_the_laboratory() -> None:
     assert "window_fwd_initial" not in found.travelling
     assert found.selected is not None
     assert found.selected.across > found.everything.across + 0.1
-    assert transfer(two_networks(), FIT, 0, silent) == found
+    assert transfer(two_networks(), LEARNER, 0, silent) == found
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_a_verdict_says_what_became_of_a_column(inside: float, across: float, ve
 
 def test_one_network_shows_nothing() -> None:
     with pytest.raises(InputError, match="two networks"):
-        transfer(rows(np.tile([0, 1], 100)), FIT, 0, silent)
+        transfer(rows(np.tile([0, 1], 100)), LEARNER, 0, silent)
 
 
 def test_networks_without_both_kinds_are_passed_over() -> None:
     dataset = two_networks()
     dataset.classes[dataset.groups == 1] = 1
     with pytest.raises(InputError, match="two networks"):
-        transfer(dataset, FIT, 0, silent)
+        transfer(dataset, LEARNER, 0, silent)

@@ -10,11 +10,12 @@ from netsift.evaluation.training import Trained, train
 from netsift.models.bundle import Bundle
 from netsift.models.dataset import Dataset, Sampling, read_dataset
 from netsift.models.features import FEATURES
-from netsift.models.forest import ForestSettings
 from netsift.models.labelled import LabelledInput
+from netsift.models.learners.forests import ForestSettings
+from netsift.models.learners.random_forest import RandomForest
 from tests.models.traffic import labelled_batch
 
-SMALL = ForestSettings(trees=10, depth=6, seed=5)
+SMALL = RandomForest(ForestSettings(trees=10, depth=6, seed=5))
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 
 

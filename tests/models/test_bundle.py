@@ -241,7 +241,7 @@ def nan_threshold(manifest: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda m: m.update(format_version=99), "has format version 99; this netsift reads up to 2: update netsift"),
+        (lambda m: m.update(format_version=99), "has format version 99; this netsift reads up to 3: update netsift"),
         (lambda m: m.update(format_version="1"), "does not say its format version"),
         (lambda m: m.update(flow_schema_version=99), "flow columns of a newer netsift"),
         (nan_threshold, r"wrong at thresholds.0.threshold: input should be a finite number"),
@@ -268,6 +268,11 @@ def nan_threshold(manifest: dict[str, Any]) -> None:
         ),
         (lambda m: m.update(dialect="klingon"), "wrong at dialect"),
         (lambda m: m["learner"].update(name="oracle"), "learner 'oracle' is none that this netsift knows"),
+        (lambda m: m["learner"].update(trees=3), "wrong at learner.trees: extra inputs are not permitted"),
+        (lambda m: m["learner"]["settings"].update(l2=float("inf")), "wrong at learner.settings.l2"),
+        (lambda m: m["learner"]["settings"].update({"Depth of it": 3}), "wrong at learner.settings"),
+        (lambda m: m["learner"]["settings"].update(depth=[3]), "wrong at learner.settings.depth"),
+        (lambda m: m["learner"]["settings"].update({f"s{i}": i for i in range(60)}), "wrong at learner.settings"),
         (lambda m: m.update(headline="wish"), "quotes an evaluation that it does not hold"),
     ],
 )

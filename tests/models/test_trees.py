@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,10 +13,15 @@ from sklearn.ensemble import RandomForestClassifier
 
 from netsift.models.audit import audit_graph
 from netsift.models.features import FeatureMatrix
-from netsift.models.graph import export_forest, floor_to_float32
-from netsift.models.trees import contributions
+from netsift.models.graph import floor_to_float32
+from netsift.models.learners.forests import FittedForest
 
 NAMES = tuple("abcdefg")
+
+
+def export_forest(forest: RandomForestClassifier, names: Sequence[str]) -> bytes:
+    """Return the graph of a forest."""
+    return FittedForest(forest, len(forest.classes_)).graph(names)
 
 
 def fitted(classes: int, seed: int) -> tuple[RandomForestClassifier, FeatureMatrix]:
@@ -40,7 +47,7 @@ def test_onnx_and_scikit_learn_agree(classes: int) -> None:
 def test_contributions_add_up_to_the_score(classes: int) -> None:
     forest, rows = fitted(classes, 2)
     trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], classes)
-    score = trees.base + contributions(trees, rows).sum(axis=1)
+    score = trees.base + trees.contributions(rows).sum(axis=1)
     assert np.abs(score - forest.predict_proba(rows)[:, 1:].sum(axis=1)).max() < 1e-5
 
 
@@ -57,7 +64,7 @@ def test_a_feature_that_no_tree_asks_contributes_nothing() -> None:
     matrix = np.stack([random.random(200), np.full(200, 3.0)], axis=1).astype(np.float32)
     forest = RandomForestClassifier(5, random_state=0).fit(matrix, matrix[:, 0] > 0.5)
     trees = audit_graph(export_forest(forest, NAMES[:2]), "random forest", NAMES[:2], 2)
-    parts = contributions(trees, matrix)
+    parts = trees.contributions(matrix)
     assert (parts[:, 1] == 0).all()
     assert (np.sign(parts[:, 0]) == np.where(matrix[:, 0] > 0.5, 1, -1)).all()
 
@@ -65,15 +72,15 @@ def test_a_feature_that_no_tree_asks_contributes_nothing() -> None:
 def test_no_rows_have_no_contributions() -> None:
     forest, rows = fitted(2, 4)
     trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
-    assert contributions(trees, rows[:0]).shape == (0, 7)
+    assert trees.contributions(rows[:0]).shape == (0, 7)
 
 
 def test_rows_are_explained_alike_alone_and_together() -> None:
     forest, rows = fitted(3, 5)
     trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 3)
     many = np.concatenate([rows, rows, rows])
-    assert np.allclose(contributions(trees, many)[:400], contributions(trees, rows), atol=1e-12)
-    assert np.allclose(contributions(trees, rows[7:8])[0], contributions(trees, rows)[7], atol=1e-12)
+    assert np.allclose(trees.contributions(many)[:400], trees.contributions(rows), atol=1e-12)
+    assert np.allclose(trees.contributions(rows[7:8])[0], trees.contributions(rows)[7], atol=1e-12)
 
 
 def test_the_same_forest_gives_the_same_graph() -> None:

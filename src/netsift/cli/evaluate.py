@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netsift.cli.labelled import Attack, Benign, common_columns, labelled_inputs, say_what_was_read
+from netsift.cli.options import Depth, LearnerName, Trees, Tune
 from netsift.cli.progress import announce_compilation, stages
 from netsift.errors import UsageError
 from netsift.files import whole_file
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from netsift.evaluation.transfer import Transfer
     from netsift.models.bundle import Bundle
     from netsift.models.dataset import Dataset
-    from netsift.models.forest import ForestSettings
     from netsift.models.labelled import LabelledInput
+    from netsift.models.learners.base import Learner
 
 _IN_USE = "In use"
 _SPLITTING = "Cutting and learning"
@@ -62,8 +63,6 @@ Protocols = Annotated[
     str, typer.Option(rich_help_panel=_SPLITTING, help="Only these, separated by commas; all that the data allows.")
 ]
 Folds = Annotated[int, typer.Option(min=2, max=20, rich_help_panel=_SPLITTING, help="Folds.")]
-Trees = Annotated[int, typer.Option(min=1, max=2000, rich_help_panel=_SPLITTING, help="Trees.")]
-Depth = Annotated[int, typer.Option(min=1, max=40, rich_help_panel=_SPLITTING, help="Greatest depth of a tree.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, rich_help_panel=_SPLITTING, help="Seed of everything random.")]
 MaxRows = Annotated[int, typer.Option(min=100, rich_help_panel=_SPLITTING, help="Flows kept; a random sample of more.")]
 MaxRowsPerFile = Annotated[int, typer.Option(min=1, rich_help_panel=_SPLITTING, help="Flows kept of one file.")]
@@ -100,8 +99,10 @@ def evaluate(
     flows_per_day: FlowsPerDay = 1_000_000,
     protocols: Protocols = "",
     folds: Folds = 5,
-    trees: Trees = 100,
-    depth: Depth = 14,
+    learner: LearnerName = "random-forest",
+    trees: Trees = None,
+    depth: Depth = None,
+    tune: Tune = 0,
     seed: Seed = 0,
     max_rows: MaxRows = 100_000,
     max_rows_per_file: MaxRowsPerFile = 100_000,
@@ -113,7 +114,7 @@ def evaluate(
     """
     from netsift.cli.evaluation_tables import Use
     from netsift.evaluation.protocols import Options, chosen
-    from netsift.models.forest import ForestSettings
+    from netsift.models.learners import make_learner
 
     asked = chosen([name for name in protocols.split(",") if name.strip()])
     if transfer and model:
@@ -124,15 +125,19 @@ def evaluate(
         raise UsageError(
             "a finished model has its columns and is not trained again; leave --columns and --protocols out"
         )
+    if tune and (model or transfer):
+        raise UsageError("--tune belongs to training afresh inside each protocol; leave --model and --transfer out")
+    chosen_learner = make_learner(learner, seed, trees=trees, depth=depth)
     inputs = labelled_inputs(data, benign, attack)
     request = _request(inputs, model, columns, max_rows, max_rows_per_file, seed)
     dataset, findings = _read(request, strict=strict)
-    settings = ForestSettings(trees=trees, depth=depth, seed=seed)
     if transfer:
-        _transfer(dataset, findings, settings, json_file, columns_out)
+        _transfer(dataset, findings, chosen_learner, json_file, columns_out)
         return
     with stages() as progress:
-        evaluation, kept = _measured(dataset, request.bundle, asked, settings, Options(folds, seed), progress)
+        evaluation, kept = _measured(
+            dataset, request.bundle, asked, chosen_learner, Options(folds, seed), progress, tune
+        )
     use = Use(base_rate, flows_per_day)
     _show(evaluation, kept, use)
     if json_file:
@@ -143,17 +148,19 @@ def _measured(
     dataset: Dataset,
     bundle: Bundle | None,
     asked: Sequence[Protocol],
-    settings: ForestSettings,
+    learner: Learner,
     options: Options,
     progress: Progress,
+    trials: int,
 ) -> tuple[Evaluation, list[Promise]]:
     """Train afresh inside each protocol, or score with the finished model."""
     from netsift.evaluation.running import evaluate as evaluate_afresh
-    from netsift.evaluation.running import forest_fit
     from netsift.evaluation.serving import AS_IT_IS, evaluate_model, promises
+    from netsift.evaluation.tuning import Tuning
 
     if bundle is None:
-        return evaluate_afresh(dataset, asked, forest_fit(settings, len(dataset.names)), options, progress), []
+        tuning = Tuning(trials, options.seed) if trials else None
+        return evaluate_afresh(dataset, asked, learner, options, progress, tuning=tuning), []
     evaluation = evaluate_model(dataset, bundle, options.seed, progress)
     return evaluation, promises(dataset, bundle, evaluation.scored[AS_IT_IS.name])
 
@@ -201,16 +208,15 @@ def _read(request: _Request, *, strict: bool) -> tuple[Dataset, tuple[Finding, .
 def _transfer(
     dataset: Dataset,
     findings: Sequence[Finding],
-    settings: ForestSettings,
+    learner: Learner,
     json_file: Path | None,
     columns_out: Path | None,
 ) -> None:
     from netsift.cli.evaluation_tables import print_transfer
-    from netsift.evaluation.running import forest_fit
     from netsift.evaluation.transfer import transfer
 
     with stages() as progress:
-        found = transfer(dataset, forest_fit(settings, len(dataset.names)), settings.seed, progress)
+        found = transfer(dataset, learner, learner.settings.seed, progress)
     print_transfer(found)
     if columns_out:
         with whole_file(columns_out) as temporary:

@@ -149,7 +149,7 @@ def _print_model(console: Console, bundle: Bundle) -> None:
     manifest = bundle.manifest
     learner = manifest.learner
     console.print(
-        f"{learner.name}, {learner.trees} trees of depth {learner.depth} at most, seed {learner.seed}; "
+        f"{learner.sentence}; "
         f"{len(manifest.features)} columns in, {len(manifest.classes)} classes out; made by netsift "
         f"{manifest.netsift_version}, format version {bundle.stored_version}"
     )

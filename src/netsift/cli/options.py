@@ -19,6 +19,7 @@ STANDARD_STREAM: Final = Path("-")
 
 _METER = "Flows"
 _READING = "Reading"
+_LEARNING = "Learning"
 
 Inputs = Annotated[
     list[str],
@@ -59,6 +60,30 @@ MaxFlows = Annotated[
 ]
 FirstPackets = Annotated[
     int, typer.Option(rich_help_panel=_METER, help="How many first packets keep their length and time.")
+]
+LearnerName = Annotated[
+    str,
+    typer.Option("--learner", rich_help_panel=_LEARNING, help="random-forest, extra-trees, lightgbm or logistic."),
+]
+Trees = Annotated[
+    int | None,
+    typer.Option(min=1, max=2000, rich_help_panel=_LEARNING, show_default=False, help="Trees; the learner's default."),
+]
+Depth = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=40, rich_help_panel=_LEARNING, show_default=False, help="Greatest depth of a tree; as above."
+    ),
+]
+Tune = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=1000,
+        metavar="N",
+        rich_help_panel=_LEARNING,
+        help="Try so many settings on every training side, never on rows that are tested.",
+    ),
 ]
 ModelKey = Annotated[
     Path | None,

@@ -95,9 +95,11 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda stage, done, total: None  # noqa: ARG005 - the signature of progress
         return
     from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    with Bars(console=Console(stderr=True), transient=True) as bars:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=1)
         yield lambda stage, done, total: bars.update(task, description=stage, completed=done, total=total)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netsift.cli.labelled import Attack, Benign, common_columns, labelled_inputs, say_what_was_read
-from netsift.cli.options import keep_apart
+from netsift.cli.options import Depth, LearnerName, Trees, Tune, keep_apart
 from netsift.cli.progress import announce_compilation, stages
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ def train(
     benign: Benign = None,
     attack: Attack = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation.")] = 5,
-    trees: Annotated[int, typer.Option(min=1, max=2000, help="Trees of the forest.")] = 100,
-    depth: Annotated[int, typer.Option(min=1, max=40, help="Greatest depth of a tree.")] = 14,
+    learner: LearnerName = "random-forest",
+    trees: Trees = None,
+    depth: Depth = None,
+    tune: Tune = 0,
     max_rows: Annotated[int, typer.Option(min=100, help="Flows kept for training; a random sample of more.")] = 500_000,
     max_rows_per_file: Annotated[
         int, typer.Option(min=1, help="Flows kept of one file, so that no single flood fills the sample.")
@@ -63,7 +65,7 @@ def train(
         typer.Option(help="Folder for the plots; MODEL-plots beside the model unless given.", show_default=False),
     ] = None,
 ) -> None:
-    """Train a random forest on labelled flows, evaluate it honestly, and write it as one model file.
+    """Train a model on labelled flows, evaluate it honestly, and write it as one model file.
 
     It is tested in every way that the data allows (netsift evaluate says more), and the worst honest figure is the one
     to quote.
@@ -72,13 +74,13 @@ def train(
     from netsift.evaluation.training import train as train_model
     from netsift.models.bundle import save_bundle
     from netsift.models.dataset import Sampling, read_dataset
-    from netsift.models.forest import ForestSettings
+    from netsift.models.learners import make_learner
     from netsift.sources.flows import is_flow_table
 
     inputs = labelled_inputs(labelled, benign, attack)
     keep_apart([source.path for source in inputs], (output,))
     asked = chosen([name for name in protocols.split(",") if name.strip()])
-    settings = ForestSettings(trees=trees, depth=depth, seed=seed)
+    chosen_learner = make_learner(learner, seed, trees=trees, depth=depth)
     if not all(is_flow_table(str(source.path)) for source in inputs):
         announce_compilation(quiet=False)
     with stages() as progress:
@@ -86,7 +88,7 @@ def train(
         names = common_columns(inputs, columns)
         dataset = read_dataset(inputs, names, sampling, progress)
         say_what_was_read(dataset)
-        trained = train_model(dataset, settings, folds, progress, asked)
+        trained = train_model(dataset, chosen_learner, folds, progress, asked, trials=tune)
     save_bundle(trained.bundle, output)
     _print_results(trained)
     typer.echo(f"model: {output}")
@@ -107,6 +109,7 @@ def _print_results(trained: Trained) -> None:
     for name, reason in trained.refused.items():
         console.print(f"{name}: not measured, because {reason}.", highlight=False, style="dim")
     console.print(class_table(thresholds_from(manifest.evaluation)))
+    console.print(f"Learner: {manifest.learner.sentence}.", highlight=False)
     leading = ", ".join(entry.feature for entry in manifest.importance[:8])
     console.print(f"Columns that matter most: {leading}.", highlight=False)
 

@@ -1,4 +1,4 @@
-"""The forest of a model bundle as a detector."""
+"""The model of a bundle as a detector, whichever learner it is of."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ import pyarrow as pa
 from netsift.detectors.base import Scores
 from netsift.models.bundle import Bundle
 from netsift.models.features import FeatureMatrix, feature_matrix
-from netsift.models.trees import contributions
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
 class ForestDetector:
-    """Scores flows with the random forest of a bundle, through onnxruntime.
+    """Scores flows with the model of a bundle, through onnxruntime; as a rule a random forest.
 
     What it assumes: the flows come from a meter with the column definitions of the flow schema, and the attacks look
     like some that the model was trained on. It fails on attacks whose single flows look like ordinary ones (few, slow,
     encrypted), and on networks whose ordinary traffic looks like nothing in training; both show in the evaluation by
-    source in the bundle's manifest. A score is the forest's attack probability: the sum over all attack classes of the
-    share of trees' leaves. Cost: about trees times depth comparisons per flow on one thread, nothing is kept between
-    batches. Breiman, "Random forests", 2001.
+    source in the bundle's manifest. A score is the model's attack probability, the sum over all attack classes; in a
+    forest, that of the share of trees' leaves. Cost of a forest: about trees times depth comparisons per flow on one
+    thread; nothing is kept between batches. Breiman, "Random forests", 2001.
 
     Example:
         >>> from netsift.detectors.forest import ForestDetector
@@ -50,8 +49,8 @@ class ForestDetector:
 
     @property
     def base(self) -> float:
-        """Attack share of the training rows, as the forest weighs them."""
-        return self._bundle.trees.base
+        """The score before anything is known: in a forest, the attack share of the training rows as it weighs them."""
+        return self._bundle.explanation.base
 
     def score(self, batch: pa.RecordBatch) -> Scores:
         """Score a flow batch of any number of rows.
@@ -69,7 +68,7 @@ class ForestDetector:
 
     def contributions(self, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
         """Return what each feature added to each score, shape (rows, features)."""
-        return contributions(self._bundle.trees, matrix)
+        return self._bundle.explanation.contributions(matrix)
 
     def probabilities(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
         """Return (rows, classes) probabilities of features in the order of :attr:`feature_names`."""

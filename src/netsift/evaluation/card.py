@@ -25,16 +25,15 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield "# Model card"
     yield ""
     yield (
-        f"A {learner.name} of {learner.trees} trees (depth at most {learner.depth}, at least {learner.leaf_rows} rows "
-        f"per leaf, seed {learner.seed}) over {len(manifest.features)} columns of one bidirectional flow. It gives "
-        "every flow a score from 0 to 1 and the likeliest kind of attack. It sees no addresses, no exact ports and no "
-        "times."
+        f"Learner: {learner.sentence}, over {len(manifest.features)} columns of one bidirectional flow. The model "
+        "gives every flow a score from 0 to 1 and the likeliest kind of attack. It sees no addresses, no exact ports "
+        "and no times."
     )
     yield ""
     yield "## How it does"
     yield ""
     rows = manifest.headline_result.rows
-    yield f"Quote the first row; it is the worst honest one. Measured on {rows:,} flows, each scored by a forest that"
+    yield f"Quote the first row; it is the worst honest one. Measured on {rows:,} flows, each scored by a model that"
     yield "did not learn from it."
     yield ""
     yield from _protocol_table(manifest.evaluation)
@@ -81,7 +80,7 @@ def percent(share: float) -> str:
 def _origin(manifest: Manifest) -> Iterator[str]:
     yield "## Columns that matter most"
     yield ""
-    yield "| column | ROC AUC lost when shuffled | share of impurity |"
+    yield "| column | ROC AUC lost when shuffled | share in the model |"
     yield "|---|---|---|"
     for entry in manifest.importance[:_MOST_FEATURES]:
         yield f"| {entry.feature} | {entry.permutation:.4f} | {entry.impurity:.4f} |"

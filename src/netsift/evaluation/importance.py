@@ -1,9 +1,12 @@
-"""Which features matter: by impurity, which overrates features of many values, and by shuffling, which does not."""
+"""Which features matter: by what the learner made of them, and by shuffling.
+
+The first overrates features of many values in trees; the second does not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +14,8 @@ import numpy.typing as npt
 from netsift.evaluation.metrics import attack_scores
 from netsift.evaluation.splits import Labels
 from netsift.models.features import FeatureMatrix
-from netsift.models.forest import class_probabilities
+from netsift.models.learners.base import Fitted
 from netsift.models.manifest import Importance
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
 
 MOST_ROWS: Final = 2_000
 """Rows on which features are shuffled."""
@@ -24,25 +24,26 @@ _FEATURES_AT_ONCE: Final = 8
 
 
 def feature_importance(
-    forest: RandomForestClassifier, matrix: FeatureMatrix, classes: Labels, names: Sequence[str], seed: int
+    fitted: Fitted, matrix: FeatureMatrix, classes: Labels, names: Sequence[str], seed: int
 ) -> list[Importance]:
     """Return the importance of every feature, the greatest permutation importance first.
 
-    ``matrix`` and ``classes`` are rows the forest did not learn from; at most :data:`MOST_ROWS` of them are used.
-    Impurity: mean decrease in impurity (Breiman 2001). Permutation: ROC AUC lost when the feature's values are
-    shuffled (Fisher, Rudin, Dominici, JMLR 20, 2019); features that no tree asks lose nothing.
+    ``matrix`` and ``classes`` are rows the model did not learn from; at most :data:`MOST_ROWS` of them are used.
+    Impurity: mean decrease in impurity (Breiman 2001), or what stands for it in another learner. Permutation: ROC AUC
+    lost when the feature's values are shuffled (Fisher, Rudin, Dominici, JMLR 20, 2019); features that the model does
+    not ask lose nothing.
     """
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(matrix))[:MOST_ROWS])
     matrix, attack = matrix[rows], classes[rows] > 0
-    impurity = forest.feature_importances_
+    impurity = fitted.importance
     lost = np.zeros(len(names))
     if attack.any() and not attack.all():
         asked = np.flatnonzero(impurity > 0)
-        whole = _area(attack, attack_scores(class_probabilities(forest, matrix, _class_count(forest))))
+        whole = _area(attack, attack_scores(fitted.probabilities(matrix)))
         for start in range(0, len(asked), _FEATURES_AT_ONCE):
             some = asked[start : start + _FEATURES_AT_ONCE]
-            lost[some] = whole - _areas_without(forest, matrix, attack, some, random)
+            lost[some] = whole - _areas_without(fitted, matrix, attack, some, random)
     order = np.lexsort((np.arange(len(names)), -impurity, -lost))
     return [
         Importance(
@@ -53,7 +54,7 @@ def feature_importance(
 
 
 def _areas_without(
-    forest: RandomForestClassifier,
+    fitted: Fitted,
     matrix: FeatureMatrix,
     attack: npt.NDArray[np.bool_],
     features: npt.NDArray[np.int64],
@@ -63,12 +64,8 @@ def _areas_without(
     copies = np.repeat(matrix[None], len(features), axis=0)
     for copy, feature in enumerate(features.tolist()):
         copies[copy, :, feature] = random.permutation(matrix[:, feature])
-    scores = attack_scores(class_probabilities(forest, copies.reshape(-1, matrix.shape[1]), _class_count(forest)))
+    scores = attack_scores(fitted.probabilities(copies.reshape(-1, matrix.shape[1])))
     return np.array([_area(attack, part) for part in scores.reshape(len(features), -1)])
-
-
-def _class_count(forest: RandomForestClassifier) -> int:
-    return int(forest.classes_.max()) + 1
 
 
 def _area(attack: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from typing import Protocol as Interface
 
 import numpy as np
@@ -16,17 +16,18 @@ from netsift.evaluation.metrics import Values, attack_scores, best_f1_threshold,
 from netsift.evaluation.protocols import Cut, Options, Protocol, Refused
 from netsift.evaluation.protocols.base import FEWEST_OF_A_KIND, Mask, both_kinds
 from netsift.evaluation.results import Scored, protocol_result
-from netsift.evaluation.splits import Labels, grouped_folds, stratified_folds
+from netsift.evaluation.splits import Labels, inner_folds
+from netsift.evaluation.tuning import Tuning
 from netsift.models.dataset import Dataset
 from netsift.models.features import FeatureMatrix
-from netsift.models.forest import ForestSettings, class_probabilities, fit_forest
+from netsift.models.learners.base import Fitted, Learner
 from netsift.models.manifest import ProtocolResult
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many of its steps are done, and of how many."""
+
+Steps = Callable[[int, int], None]
+"""Told how many steps are done, and of how many."""
 
 ROWS_AT_ONCE: Final = 50_000
 """Rows scored at once, so that the test side is never copied whole."""
@@ -38,32 +39,11 @@ _INNER_FOLDS: Final = 2
 _EVEN: Final = 0.5
 
 
-class Fitted(Interface):
-    """What a learner returns."""
-
-    def probabilities(self, matrix: FeatureMatrix) -> Values:
-        """Return (rows, classes) probabilities for all classes of the dataset, 0 for those it never saw."""
-
-
-Fit = Callable[[FeatureMatrix, Labels], Fitted]
-"""Learns from (rows, features) and class indices (rows,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class FittedForest:
-    """A forest that knows how many classes the dataset has."""
-
-    forest: RandomForestClassifier
-    classes: int
+class Scoring(Interface):
+    """What gives rows probabilities: something fitted, or a model from a file."""
 
     def probabilities(self, matrix: FeatureMatrix) -> Values:
         """Return (rows, classes) probabilities."""
-        return class_probabilities(self.forest, matrix, self.classes)
-
-
-def forest_fit(settings: ForestSettings, classes: int) -> Callable[[FeatureMatrix, Labels], FittedForest]:
-    """Return how a forest of these settings learns."""
-    return lambda matrix, labels: FittedForest(fit_forest(matrix, labels, settings), classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +67,15 @@ class Evaluation:
 def evaluate(
     dataset: Dataset,
     protocols: Sequence[Protocol],
-    fit: Fit,
+    learner: Learner,
     options: Options,
     progress: Progress,
     resamples: int = RESAMPLES,
+    tuning: Tuning | None = None,
 ) -> Evaluation:
     """Train afresh inside each protocol and measure; deterministic for the same rows and seed.
+
+    With ``tuning``, the settings of the learner are chosen anew on each training side.
 
     Holds the matrix, one training subset of it and a few numbers per tested row.
 
@@ -105,7 +88,8 @@ def evaluate(
         if isinstance(cut, Refused):
             refused[protocol.name] = cut.reason
             continue
-        found = score_cut(dataset, cut, fit, options.seed, _named(progress, f"evaluating: {protocol.name}"))
+        steps = _named(progress, f"evaluating: {protocol.name}")
+        found = score_cut(dataset, cut, learner, options.seed, steps, tuning)
         scored[protocol.name] = found
         results.append(protocol_result(protocol, dataset, found, options.seed, resamples))
     if not results:
@@ -114,11 +98,18 @@ def evaluate(
     return Evaluation(tuple(worst_first(results)), scored, refused)
 
 
-def _named(progress: Progress, stage: str) -> Callable[[int, int], None]:
+def _named(progress: Progress, stage: str) -> Steps:
     return lambda done, total: progress(stage, done, total)
 
 
-def score_cut(dataset: Dataset, cut: Cut, fit: Fit, seed: int, progress: Callable[[int, int], None]) -> Scored:
+def score_cut(
+    dataset: Dataset,
+    cut: Cut,
+    learner: Learner,
+    seed: int,
+    progress: Steps,
+    tuning: Tuning | None = None,
+) -> Scored:
     """Return the scores of all tested rows, each by a model of its split's training side.
 
     Splits that follow each other with the same training side share one fit.
@@ -128,10 +119,12 @@ def score_cut(dataset: Dataset, cut: Cut, fit: Fit, seed: int, progress: Callabl
     threshold = _EVEN
     learned: Mask | None = None
     for number, split in enumerate(cut.splits):
-        progress(number, len(cut.splits))
+        within = _within(progress, number, len(cut.splits))
+        within(0, 1)
         if fitted is None or learned is not split.train:
-            threshold = training_threshold(dataset, split.train, cut.groups, fit, seed)
-            fitted = fit(dataset.matrix[split.train], dataset.classes[split.train])
+            chosen = learner if tuning is None else tuning.tuned(learner, dataset, split.train, cut.groups, within)
+            threshold = training_threshold(dataset, split.train, cut.groups, chosen, seed)
+            fitted = _fitted(chosen, dataset, split.train)
             learned = split.train
         rows = np.flatnonzero(split.test)
         score, predicted = scores_of(fitted, dataset.matrix, rows)
@@ -140,7 +133,16 @@ def score_cut(dataset: Dataset, cut: Cut, fit: Fit, seed: int, progress: Callabl
     return Scored(rows, part, score, predicted, thresholds, tuple(split.name for split in cut.splits))
 
 
-def scores_of(fitted: Fitted, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> tuple[Values, Labels]:
+def _within(progress: Steps, number: int, count: int) -> Steps:
+    """Return what tells the progress of one of ``count`` equal steps as part of all."""
+    return lambda done, total: progress(number * total + done, count * total)
+
+
+def _fitted(learner: Learner, dataset: Dataset, rows: Mask | Labels) -> Fitted:
+    return learner.fit(dataset.matrix[rows], dataset.classes[rows], len(dataset.names))
+
+
+def scores_of(fitted: Scoring, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> tuple[Values, Labels]:
     """Return score and likeliest class of some rows of a matrix, (rows,) each; copies some thousand rows at a time."""
     score, predicted = np.empty(len(rows)), np.empty(len(rows), dtype=np.int64)
     for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -150,7 +152,7 @@ def scores_of(fitted: Fitted, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]
     return score, predicted
 
 
-def training_threshold(dataset: Dataset, train: Mask, groups: Labels | None, fit: Fit, seed: int) -> float:
+def training_threshold(dataset: Dataset, train: Mask, groups: Labels | None, learner: Learner, seed: int) -> float:
     """Return the threshold of the greatest F1 on the training side, whose rows are scored by models of its other rows.
 
     At most :data:`INNER_ROWS` of them are drawn, and dealt to two folds that keep ``groups`` whole where that leaves
@@ -162,14 +164,12 @@ def training_threshold(dataset: Dataset, train: Mask, groups: Labels | None, fit
     classes = dataset.classes[rows]
     if not both_kinds(classes, np.ones(len(rows), dtype=np.bool_), fewest=FEWEST_OF_A_KIND):
         return _EVEN
-    fold = None if groups is None else grouped_folds(classes, groups[rows], _INNER_FOLDS)
-    if fold is None:
-        fold = stratified_folds(classes, _INNER_FOLDS, seed)
+    fold = inner_folds(classes, None if groups is None else groups[rows], _INNER_FOLDS, seed)
     score = np.empty(len(rows))
     for number in range(_INNER_FOLDS):
         held_back = fold == number
         if not both_kinds(classes, ~held_back):
             return _EVEN
-        fitted = fit(dataset.matrix[rows[~held_back]], classes[~held_back])
+        fitted = _fitted(learner, dataset, rows[~held_back])
         score[held_back] = scores_of(fitted, dataset.matrix, rows[held_back])[0]
     return best_f1_threshold(classes > 0, score)

@@ -54,3 +54,9 @@ def grouped_folds(classes: Labels, groups: npt.NDArray[np.int64], folds: int) ->
         held[1, fold] += attack_rows[group]
     totals = held.sum(axis=1, keepdims=True)
     return fold_of_group[position] if (totals - held > 0).all() else None
+
+
+def inner_folds(classes: Labels, groups: npt.NDArray[np.int64] | None, folds: int, seed: int) -> Folds:
+    """Return folds of a training side: such that no group is on both sides where that can be, at random otherwise."""
+    fold = None if groups is None else grouped_folds(classes, groups, folds)
+    return stratified_folds(classes, folds, seed) if fold is None else fold

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -17,19 +18,20 @@ from netsift.evaluation.importance import MOST_ROWS, feature_importance
 from netsift.evaluation.metrics import thresholds_from
 from netsift.evaluation.plots import Curve
 from netsift.evaluation.protocols import PROTOCOLS, Options, Protocol
-from netsift.evaluation.running import Evaluation, FittedForest, Progress, evaluate, forest_fit
+from netsift.evaluation.running import Evaluation, Progress, evaluate
 from netsift.evaluation.splits import stratified_folds
+from netsift.evaluation.tuning import Tuning, final_groups
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.bundle import Bundle, member_hashes
 from netsift.models.dataset import Dataset, training_inputs
 from netsift.models.features import feature_named
-from netsift.models.forest import ForestSettings, fit_forest
-from netsift.models.graph import export_forest
+from netsift.models.learners import settings_of
+from netsift.models.learners.base import Learner
 from netsift.models.manifest import (
     FORMAT_VERSION,
     FeatureEntry,
     Importance,
-    Learner,
+    LearnerEntry,
     Manifest,
     Threshold,
 )
@@ -58,13 +60,17 @@ class Trained:
 
 def train(
     dataset: Dataset,
-    settings: ForestSettings,
+    learner: Learner,
     folds: int,
     progress: Progress,
     protocols: Sequence[Protocol] = PROTOCOLS,
     resamples: int = RESAMPLES,
+    trials: int = 0,
 ) -> Trained:
     """Evaluate by every protocol that the data allows, fit on all rows, and return the bundle.
+
+    With ``trials``, so many settings are tried on every training side, and on all rows for the final model: what is
+    evaluated is the learner with its search.
 
     Thresholds come from the worst honest protocol whose models learn from every kind of attack. Deterministic for the
     same rows and seed.
@@ -75,14 +81,18 @@ def train(
     attacks = int((dataset.classes > 0).sum())
     if min(attacks, len(dataset.classes) - attacks) < 2:
         raise InputError("training needs at least two benign and two attack flows")
-    fit = forest_fit(settings, len(dataset.names))
-    evaluation = evaluate(dataset, protocols, fit, Options(folds, settings.seed), progress, resamples)
+    seed = learner.settings.seed
+    tuning = Tuning(trials, seed) if trials else None
+    evaluation = evaluate(dataset, protocols, learner, Options(folds, seed), progress, resamples, tuning)
+    if tuning is not None:
+        everything = np.ones(len(dataset.classes), dtype=np.bool_)
+        steps = partial(progress, "tuning the final model")
+        learner = tuning.tuned(learner, dataset, everything, final_groups(dataset), steps)
     progress("measuring importance", 0, 1)
-    importance = _importance(dataset, fit, settings.seed)
-    progress("fitting the final forest", 0, 1)
-    forest = fit_forest(dataset.matrix, dataset.classes, settings)
-    graph = export_forest(forest, dataset.feature_names)
-    bundle = _bundle(dataset, settings, evaluation, importance, graph)
+    importance = _importance(dataset, learner)
+    progress("fitting the final model", 0, 1)
+    graph = learner.fit(dataset.matrix, dataset.classes, len(dataset.names)).graph(dataset.feature_names)
+    bundle = _bundle(dataset, learner, evaluation, importance, graph)
     shown = evaluation.scored[thresholds_from(evaluation.results).protocol]
     return Trained(
         bundle, _curves(dataset, evaluation), dataset.classes[shown.rows], shown.predicted, evaluation.refused
@@ -97,19 +107,20 @@ def _curves(dataset: Dataset, evaluation: Evaluation) -> tuple[Curve, ...]:
     )
 
 
-def _importance(dataset: Dataset, fit: Callable[..., FittedForest], seed: int) -> list[Importance]:
-    """Return the importance of every feature by a forest of at most 20,000 rows, shuffled on rows it did not learn."""
+def _importance(dataset: Dataset, learner: Learner) -> list[Importance]:
+    """Return the importance of every feature by a model of at most 20,000 rows, shuffled on rows it did not learn."""
+    seed = learner.settings.seed
     fold = stratified_folds(dataset.classes, 2, seed)
     random = np.random.default_rng(seed)
     learned, tested = (random.permutation(np.flatnonzero(fold == number)) for number in range(2))
     learned, tested = np.sort(learned[:_IMPORTANCE_ROWS]), np.sort(tested[:MOST_ROWS])
-    forest = fit(dataset.matrix[learned], dataset.classes[learned]).forest
-    return feature_importance(forest, dataset.matrix[tested], dataset.classes[tested], dataset.feature_names, seed)
+    fitted = learner.fit(dataset.matrix[learned], dataset.classes[learned], len(dataset.names))
+    return feature_importance(fitted, dataset.matrix[tested], dataset.classes[tested], dataset.feature_names, seed)
 
 
 def _bundle(
     dataset: Dataset,
-    settings: ForestSettings,
+    learner: Learner,
     evaluation: Evaluation,
     importance: list[Importance],
     graph: bytes,
@@ -134,14 +145,8 @@ def _bundle(
         importance=importance,
         training=training_inputs(dataset),
         training_rows=dataset.rows_of_class,
-        learner=Learner(
-            name="random forest",
-            trees=settings.trees,
-            depth=settings.depth,
-            leaf_rows=settings.leaf_rows,
-            seed=settings.seed,
-        ),
-        libraries={name: _version(name) for name in _LIBRARIES},
+        learner=LearnerEntry(name=learner.name, settings=settings_of(learner)),
+        libraries={name: _version(name) for name in _libraries(learner)},
         members={},
     )
     card = model_card(manifest)
@@ -151,6 +156,10 @@ def _bundle(
     reference = training_reference(dataset.matrix, dataset.classes, dataset.names, dataset.feature_names, scores)
     complete = manifest.model_copy(update={"members": member_hashes(graph, reference, card)})
     return Bundle(complete, graph, reference, card)
+
+
+def _libraries(learner: Learner) -> tuple[str, ...]:
+    return (*_LIBRARIES, learner.name) if learner.name == "lightgbm" else _LIBRARIES
 
 
 def _version(package: str) -> str:

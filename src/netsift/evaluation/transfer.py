@@ -19,10 +19,11 @@ import numpy.typing as npt
 from netsift.errors import InputError
 from netsift.evaluation.metrics import Curve, Flags, Values, attack_scores, curve_measures, rounded
 from netsift.evaluation.protocols.unseen import network_of_row
-from netsift.evaluation.running import Fit, Fitted, Progress
+from netsift.evaluation.running import Progress, Scoring
 from netsift.evaluation.splits import stratified_folds
 from netsift.models.dataset import Dataset
 from netsift.models.features import FeatureMatrix
+from netsift.models.learners.base import Learner
 
 LEARNED_ROWS: Final = 20_000
 """Rows that are learned from per network, at most."""
@@ -114,7 +115,7 @@ class _Network:
     held_back: npt.NDArray[np.int64]
 
 
-def transfer(dataset: Dataset, fit: Fit, seed: int, progress: Progress) -> Transfer:
+def transfer(dataset: Dataset, learner: Learner, seed: int, progress: Progress) -> Transfer:
     """Fit per network, shuffle per column, test inside and across; deterministic by seed.
 
     Raises:
@@ -129,7 +130,7 @@ def transfer(dataset: Dataset, fit: Fit, seed: int, progress: Progress) -> Trans
     trials: list[_Trial] = []
     steps = len(networks) ** 2
     for home in networks:
-        fitted = fit(dataset.matrix[home.learned], dataset.classes[home.learned])
+        fitted = learner.fit(dataset.matrix[home.learned], dataset.classes[home.learned], len(dataset.names))
         for other in networks:
             progress(f"{home.name} → {other.name}", len(trials), steps)
             rows = other.held_back
@@ -141,7 +142,7 @@ def transfer(dataset: Dataset, fit: Fit, seed: int, progress: Progress) -> Trans
     selected = None
     if 0 < len(kept) < len(columns):
         progress("fitting on the columns that travel", steps - 1, steps)
-        selected = _areas_of(dataset, networks, fit, kept)
+        selected = _areas_of(dataset, networks, learner, kept)
     return Transfer(tuple(one.name for one in networks), columns, _mean_areas(trials), selected)
 
 
@@ -176,7 +177,7 @@ def _networks(dataset: Dataset, seed: int) -> Iterator[_Network]:
         )
 
 
-def _worth(fitted: Fitted, matrix: FeatureMatrix, attack: Flags, random: np.random.Generator) -> tuple[float, Values]:
+def _worth(fitted: Scoring, matrix: FeatureMatrix, attack: Flags, random: np.random.Generator) -> tuple[float, Values]:
     """Return the ROC AUC, and what of it is lost when each column is shuffled, (features,)."""
     whole = _areas(attack, attack_scores(fitted.probabilities(matrix))[None])[0]
     lost = np.zeros(matrix.shape[1])
@@ -207,11 +208,14 @@ def _ranked(names: Sequence[str], trials: Sequence[_Trial]) -> tuple[ColumnTrans
     )
 
 
-def _areas_of(dataset: Dataset, networks: Sequence[_Network], fit: Fit, columns: npt.NDArray[np.int64]) -> Areas:
+def _areas_of(
+    dataset: Dataset, networks: Sequence[_Network], learner: Learner, columns: npt.NDArray[np.int64]
+) -> Areas:
     """Return the ROC AUC of models of some columns only."""
     trials = []
     for home in networks:
-        fitted = fit(dataset.matrix[np.ix_(home.learned, columns)], dataset.classes[home.learned])
+        matrix = dataset.matrix[np.ix_(home.learned, columns)]
+        fitted = learner.fit(matrix, dataset.classes[home.learned], len(dataset.names))
         for other in networks:
             attack = dataset.classes[other.held_back] > 0
             scores = attack_scores(fitted.probabilities(dataset.matrix[np.ix_(other.held_back, columns)]))

@@ -1,56 +1,47 @@
 """Checks a bundle's ONNX graph against what netsift writes, before anything runs it. Nothing is executed here.
 
-Every kind of learner has a :class:`GraphForm`: the one operator that its graph consists of, that operator's attributes,
-and the check of their values. A new learner is a new entry in :data:`FORMS`. What is in no form is refused: other
-operators, functions, tensors, data outside the file, subgraphs, metadata, fields that ONNX does not know.
+Every kind of learner has a :class:`GraphForm`: the operators that its graph consists of, and the check of everything
+that they are given. A new learner is a new entry in :data:`FORMS`. What is in no form is refused: other operators,
+functions, other tensors, data outside the file, subgraphs, metadata, fields that ONNX does not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final
 
 from netsift.errors import InputError
+from netsift.models.audit_trees import audited_forest, audited_margins
 from netsift.models.graph import INPUT, IR_VERSION, OPSETS, OUTPUTS
-from netsift.models.trees import LEAF, TreeEnsemble, with_inner_values
+from netsift.models.linear import audited_linear
+from netsift.models.trees import Explanation
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
-
-MAX_NODES: Final = 5_000_000
-"""Greatest number of tree nodes in a graph."""
-
-Attributes = Mapping[str, npt.NDArray[Any]]
-"""The attributes of an operator by name; a text is an array of one."""
+    from onnx import ModelProto
 
 _MODEL_FIELDS: Final = frozenset({"ir_version", "opset_import", "producer_name", "graph"})
 _GRAPH_FIELDS: Final = frozenset({"name", "doc_string", "node", "input", "output"})
-_NODE_FIELDS: Final = frozenset({"op_type", "domain", "input", "output", "attribute", "name"})
 
 
 @dataclass(frozen=True, slots=True)
 class GraphForm:
     """What the graph of one kind of learner looks like.
 
-    ``attributes`` has the field of ONNX's ``AttributeProto`` (floats, ints, strings, s) that holds each attribute;
-    ``ensemble`` checks their values against the number of features and classes, and returns the trees.
+    ``operators`` are (domain, name); ``tensors`` says whether it holds any. ``audited`` checks the rest of a graph
+    against the names of the features and the number of classes, and returns what explains its scores.
     """
 
-    domain: str
-    operator: str
-    attributes: Mapping[str, str]
-    ensemble: Callable[[Attributes, int, int], TreeEnsemble]
+    operators: frozenset[tuple[str, str]]
+    audited: Callable[[ModelProto, Sequence[str], int], Explanation]
+    tensors: bool = False
 
 
-def audit_graph(serialised: bytes, learner: str, feature_names: Sequence[str], classes: int) -> TreeEnsemble:
-    """Check a graph against everything that netsift ever writes for this learner, and return its trees.
+def audit_graph(serialised: bytes, learner: str, feature_names: Sequence[str], classes: int) -> Explanation:
+    """Check a graph against everything that netsift ever writes for this learner, and return what explains its scores.
 
-    After this call the graph is known to hold one tree ensemble whose every index is in range and whose trees are
-    trees.
+    After this call the graph is known to be one that a runtime can be given: every index is in range, trees are trees,
+    and numbers are finite.
 
     Raises:
         InputError: the graph is not one that netsift writes; the sentence says what is wrong.
@@ -63,7 +54,7 @@ def audit_graph(serialised: bytes, learner: str, feature_names: Sequence[str], c
     _check_shapes(model, len(feature_names), classes)
     if model.graph.doc_string != "\n".join(feature_names):
         raise InputError("the model's graph has its columns in another order than the manifest, or has other columns")
-    return form.ensemble(_attributes(_only_node(model), form), len(feature_names), classes)
+    return form.audited(model, feature_names, classes)
 
 
 def with_columns(serialised: bytes, feature_names: Sequence[str]) -> bytes:
@@ -99,32 +90,21 @@ def _check_content(model: ModelProto, form: GraphForm) -> None:
         raise InputError("the model's graph holds functions or training steps, which netsift does not run")
     if any(tensor.external_data or tensor.data_location for tensor in model.graph.initializer):
         raise InputError("the model's graph refers to data outside the bundle")
-    if model.graph.initializer:
+    if model.graph.initializer and not form.tensors:
         raise InputError("the model's graph holds tensors, which netsift does not write")
     for node in model.graph.node:
-        if (node.domain, node.op_type) != (form.domain, form.operator):
+        if (node.domain, node.op_type) not in form.operators:
             raise InputError(f"the model's graph uses the operator {node.op_type!r}, which is not allowed")
     if (
         any(opset.version > OPSETS.get(opset.domain, 0) for opset in model.opset_import)
         or model.ir_version > IR_VERSION
     ):
         raise InputError("the model's graph asks for operators newer than this version of netsift knows")
-    for message, allowed in ((model, _MODEL_FIELDS), (model.graph, _GRAPH_FIELDS)):
+    graph_fields = _GRAPH_FIELDS | {"initializer"} if form.tensors else _GRAPH_FIELDS
+    for message, allowed in ((model, _MODEL_FIELDS), (model.graph, graph_fields)):
         for field, _ in message.ListFields():
             if field.name not in allowed:
                 raise InputError(f"the model's graph holds {field.name}, which netsift does not write")
-
-
-def _only_node(model: ModelProto) -> NodeProto:
-    if len(model.graph.node) != 1:
-        raise InputError(f"the model's graph has {len(model.graph.node)} nodes instead of one")
-    only: NodeProto = model.graph.node[0]
-    if list(only.input) != [INPUT] or tuple(only.output) != OUTPUTS:
-        raise InputError("the model's graph does not connect its inputs and outputs as netsift does")
-    for field, _ in only.ListFields():
-        if field.name not in _NODE_FIELDS:
-            raise InputError(f"the model's graph has a node with {field.name}, which netsift does not write")
-    return only
 
 
 def _check_shapes(model: ModelProto, features: int, classes: int) -> None:
@@ -144,109 +124,6 @@ def _check_shapes(model: ModelProto, features: int, classes: int) -> None:
         raise InputError(f"the model's graph does not take {features} features and give {classes} class probabilities")
 
 
-def _attributes(node: NodeProto, form: GraphForm) -> dict[str, npt.NDArray[Any]]:
-    """Return the operator's arrays by name, without looking into them; each stands in the one field it may stand in."""
-    names = [attribute.name for attribute in node.attribute]
-    if set(names) != set(form.attributes) or len(names) != len(form.attributes):
-        raise InputError("the model's graph has attributes that netsift does not write, or lacks some")
-    attributes: dict[str, npt.NDArray[Any]] = {}
-    for attribute in node.attribute:
-        field = form.attributes[attribute.name]
-        filled = {descriptor.name for descriptor, _ in attribute.ListFields()}
-        if filled - {"name", "type", field} or attribute.type != attribute.AttributeType.Value(_TYPES[field]):
-            raise InputError(f"the model's graph has another kind of {attribute.name} than netsift writes")
-        value = getattr(attribute, field)
-        attributes[attribute.name] = np.array([value] if field == "s" else list(value), dtype=_DTYPES[field])
-    return attributes
-
-
-_TYPES: Final = {"floats": "FLOATS", "ints": "INTS", "strings": "STRINGS", "s": "STRING"}
-_DTYPES: Final[dict[str, Any]] = {"floats": np.float64, "ints": np.int64, "strings": object, "s": object}
-
-
-def _forest(attributes: Attributes, features: int, classes: int) -> TreeEnsemble:
-    """Check the attributes of a ``TreeEnsembleClassifier`` whose leaves are probabilities."""
-    if attributes["post_transform"].tolist() != [b"NONE"]:
-        raise InputError("the model's tree ensemble transforms its scores, which netsift does not allow")
-    nodes = len(attributes["nodes_nodeids"])
-    _check_lengths(attributes, nodes)
-    if not np.array_equal(attributes["classlabels_int64s"], np.arange(classes)):
-        raise InputError("the model's tree ensemble does not have the classes of its manifest")
-    tree, number = attributes["nodes_treeids"], attributes["nodes_nodeids"]
-    roots = np.flatnonzero(number == 0)
-    _check_numbering(tree, number, roots)
-    start = roots[tree]
-    leaf = attributes["nodes_modes"] == b"LEAF"
-    if not np.isin(attributes["nodes_modes"][~leaf], [b"BRANCH_LEQ"]).all():
-        raise InputError("the model's tree ensemble has a node that is neither a leaf nor a comparison")
-    left, right = (np.where(leaf, LEAF, start + attributes[f"nodes_{side}nodeids"]) for side in ("true", "false"))
-    _check_links(left[~leaf], right[~leaf], np.flatnonzero(~leaf), tree)
-    asked = attributes["nodes_featureids"]
-    if ((asked < 0) | (asked >= features)).any():
-        raise InputError("the model's tree ensemble asks for a feature that the manifest does not have")
-    feature = np.where(leaf, LEAF, asked)
-    leaf_values = _leaf_values(attributes, roots, leaf, classes)
-    values = with_inner_values(leaf_values, attributes["nodes_hitrates"], feature, left, right)
-    return TreeEnsemble(roots, feature, attributes["nodes_values"].astype(np.float32), left, right, values)
-
-
-def _check_lengths(attributes: Attributes, nodes: int) -> None:
-    if not 0 < nodes <= MAX_NODES:
-        raise InputError(f"the model's tree ensemble has {nodes:,} nodes; allowed are 1 to {MAX_NODES:,}")
-    weights = len(attributes["class_ids"])
-    for name, values in attributes.items():
-        expected = nodes if name.startswith("nodes_") else weights
-        if name not in ("classlabels_int64s", "post_transform") and len(values) != expected:
-            raise InputError(f"the model's tree ensemble has {len(values):,} {name} instead of {expected:,}")
-    for name in ("nodes_values", "nodes_hitrates", "class_weights"):
-        if not np.isfinite(attributes[name]).all():
-            raise InputError(f"the model's tree ensemble has {name} that are not finite numbers")
-    for name in ("nodes_hitrates", "class_weights"):
-        if ((attributes[name] < 0) | (attributes[name] > 1)).any():
-            raise InputError(f"the model's tree ensemble has {name} outside 0 to 1")
-
-
-def _check_numbering(tree: npt.NDArray[np.int64], number: npt.NDArray[np.int64], roots: npt.NDArray[np.int64]) -> None:
-    """Trees are numbered from 0 in order, and so are the nodes of each tree."""
-    lengths = np.diff(np.append(roots, len(number)))
-    ordered = len(roots) > 0 and roots[0] == 0
-    if (
-        not ordered
-        or not np.array_equal(tree, np.repeat(np.arange(len(roots)), lengths))
-        or not np.array_equal(number, np.arange(len(number)) - np.repeat(roots, lengths))
-    ):
-        raise InputError("the model's tree ensemble does not number its nodes in order")
-
-
-def _check_links(
-    left: npt.NDArray[np.int64],
-    right: npt.NDArray[np.int64],
-    parents: npt.NDArray[np.int64],
-    tree: npt.NDArray[np.int64],
-) -> None:
-    """A child has one parent, which stands before it in the same tree: so there is no cycle."""
-    children = np.concatenate([left, right])
-    doubled = np.concatenate([parents, parents])
-    in_range = (children > doubled) & (children < len(tree))
-    if not in_range.all() or not (tree[children] == tree[doubled]).all() or len(np.unique(children)) != len(children):
-        raise InputError("the model's tree ensemble has a node whose children are not a tree's")
-
-
-def _leaf_values(
-    attributes: Attributes, roots: npt.NDArray[np.int64], leaf: npt.NDArray[np.bool_], classes: int
-) -> npt.NDArray[np.float64]:
-    """Return the attack probability that each leaf adds to the score (class 0 is benign); 0 for inner nodes."""
-    tree, number, label = attributes["class_treeids"], attributes["class_nodeids"], attributes["class_ids"]
-    if ((tree < 0) | (tree >= len(roots)) | (label < 0) | (label >= classes)).any():
-        raise InputError("the model's tree ensemble gives weight to a tree or class that does not exist")
-    node = roots[tree] + number
-    lengths = np.diff(np.append(roots, len(leaf)))
-    if ((number < 0) | (number >= lengths[tree])).any() or not leaf[node].all():
-        raise InputError("the model's tree ensemble gives weight to a node that is not a leaf")
-    attack = np.where(label > 0, attributes["class_weights"], 0.0)
-    return np.bincount(node, weights=attack, minlength=len(leaf)).astype(np.float64)
-
-
 def class_names_error(classes: Sequence[str]) -> str | None:
     """Return what is wrong with a list of classes, or None: benign comes first, and no class stands twice."""
     if len(classes) < 2 or classes[0] != "benign":
@@ -254,24 +131,19 @@ def class_names_error(classes: Sequence[str]) -> str | None:
     return "it names a class twice" if len(set(classes)) != len(classes) else None
 
 
-_TREE_ATTRIBUTES: Final = {
-    "class_ids": "ints",
-    "class_nodeids": "ints",
-    "class_treeids": "ints",
-    "class_weights": "floats",
-    "classlabels_int64s": "ints",
-    "nodes_falsenodeids": "ints",
-    "nodes_featureids": "ints",
-    "nodes_hitrates": "floats",
-    "nodes_modes": "strings",
-    "nodes_nodeids": "ints",
-    "nodes_treeids": "ints",
-    "nodes_truenodeids": "ints",
-    "nodes_values": "floats",
-    "post_transform": "s",
-}
+_TREES: Final = frozenset({("ai.onnx.ml", "TreeEnsembleClassifier")})
+_LINEAR: Final = frozenset(
+    ("", name)
+    for name in ("Add", "ArgMax", "Cast", "Clip", "Concat", "Gemm", "Log", "Mul", "Neg", "Relu", "Softmax", "Sub")
+)
+
+FOREST: Final = GraphForm(_TREES, audited_forest)
+"""Trees whose leaves are probabilities, added up."""
 
 FORMS: Final[dict[str, GraphForm]] = {
-    "random forest": GraphForm("ai.onnx.ml", "TreeEnsembleClassifier", _TREE_ATTRIBUTES, _forest),
+    "random forest": FOREST,
+    "extra trees": FOREST,
+    "lightgbm": GraphForm(_TREES, audited_margins),
+    "logistic": GraphForm(_LINEAR, audited_linear, tensors=True),
 }
 """The form of each learner's graph, by the learner's name in the manifest: the allow-list."""

@@ -4,7 +4,7 @@
 member         content
 ============== =====================================================================================================
 manifest.json  features, classes, thresholds, evaluation, training data, versions, SHA-256 of the other members
-model.onnx     the model (:mod:`netsift.models.graph`), whose trees explanations are made from as well
+model.onnx     the model (:mod:`netsift.models.graph`), from which explanations are made as well
 reference.json usual values of every feature in every class of the training traffic
 model_card.md  the manifest for a reader
 signature.json who made it (:mod:`netsift.models.signing`); may be absent
@@ -44,7 +44,7 @@ from netsift.models.manifest import (
 )
 from netsift.models.reference import distinct
 from netsift.models.signing import Signature, check_signature, sign, trusted_key
-from netsift.models.trees import TreeEnsemble
+from netsift.models.trees import Explanation
 from netsift.models.upgrade import PROBABILITIES_OF_VERSION_1, upgraded_manifest, upgraded_reference
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Bundle:
     stored_version: int = field(default=FORMAT_VERSION, compare=False)
 
     @cached_property
-    def trees(self) -> TreeEnsemble:
-        """The forest as arrays, for explanations."""
+    def explanation(self) -> Explanation:
+        """What tells how the model comes to its scores, from its graph."""
         manifest = self.manifest
         return audit_graph(self.graph, manifest.learner.name, manifest.feature_names, len(manifest.classes))
 
@@ -191,7 +191,7 @@ def _bundle(members: Mapping[str, bytes], signature: Signature | None = None) ->
         hashes = member_hashes(graph, reference, card)
         manifest = manifest.model_copy(update={"format_version": FORMAT_VERSION, "members": hashes})
     bundle = Bundle(manifest, graph, reference, card, signature, version)
-    _ = bundle.trees  # audits the graph
+    _ = bundle.explanation  # audits the graph
     return bundle
 
 

@@ -9,12 +9,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Raised when an older netsift could not read a newer bundle rightly; :mod:`netsift.models.upgrade` reads the older."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+SettingName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+Setting = (
+    bool
+    | Annotated[int, Field(ge=-(2**53), le=2**53)]
+    | Annotated[float, Field(ge=-1e300, le=1e300)]
+    | Annotated[str, Field(max_length=200)]
+)
 TechniqueId = Annotated[str, Field(pattern=r"^T[0-9]{4}(\.[0-9]{3})?$")]
 
 
@@ -149,14 +156,17 @@ class TrainingInput(_Strict):
     period: Period | None = None
 
 
-class Learner(_Strict):
-    """The learner and its settings."""
+class LearnerEntry(_Strict):
+    """The learner and its settings, tuned ones as they were chosen; ``seed`` is in them."""
 
     name: Name
-    trees: Count
-    depth: Count
-    leaf_rows: Count
-    seed: int
+    settings: Annotated[dict[SettingName, Setting], Field(max_length=50)]
+
+    @property
+    def sentence(self) -> str:
+        """Name and settings in one line: random forest (depth 14, leaf_rows 3, seed 0, trees 100)."""
+        listed = ", ".join(f"{name} {value}" for name, value in sorted(self.settings.items()))
+        return f"{self.name} ({listed})" if listed else self.name
 
 
 class Manifest(_Strict):
@@ -179,7 +189,7 @@ class Manifest(_Strict):
     importance: list[Importance]
     training: list[TrainingInput]
     training_rows: dict[str, Count]
-    learner: Learner
+    learner: LearnerEntry
     libraries: dict[str, str]
     members: dict[str, str]
 

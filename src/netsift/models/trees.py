@@ -9,17 +9,30 @@ feature that was asked. They add up to the score exactly: ``score = base + sum o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from netsift.models.features import FeatureMatrix
+from netsift.models.margins import attack_share, attributed
 
 LEAF: Final = -1
 """Feature index of a node that asks nothing."""
 
 _ROWS_AT_ONCE: Final = 512
+
+
+class Explanation(Protocol):
+    """What tells how a model came to its scores, made from the graph that is served."""
+
+    @property
+    def base(self) -> float:
+        """The score before anything is known about a flow."""
+
+    def contributions(self, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
+        """Return what each feature added to each score, (rows, features); with ``base`` they make the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,46 @@ class TreeEnsemble:
         """The score before anything is known about a flow: the sum of the roots' values."""
         return float(self.values[self.roots].sum())
 
+    def contributions(self, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
+        """Return what each feature added to the score of each row; shape (rows, features).
+
+        Cost: rows times trees times depth, in NumPy.
+        """
+        return _path_changes(self, matrix, np.zeros(len(self.roots), dtype=np.int64), 1)[:, :, 0]
+
+
+@dataclass(frozen=True)
+class MarginTrees:
+    """Trees whose values add up to the margins of :mod:`netsift.models.margins`, one class per tree.
+
+    ``class_of_tree`` (trees,) is below ``classes``. A feature's part of a margin is what the decision paths credit it
+    with, which is exact; :func:`netsift.models.margins.attributed` says how such parts become parts of the score.
+    """
+
+    trees: TreeEnsemble
+    class_of_tree: npt.NDArray[np.int64]
+    classes: int
+
+    @cached_property
+    def margins(self) -> npt.NDArray[np.float64]:
+        """The margins before anything is known about a flow, (classes,): their means over the training rows."""
+        summed = np.bincount(self.class_of_tree, self.trees.values[self.trees.roots], self.classes)
+        return summed.astype(np.float64)
+
+    @property
+    def base(self) -> float:
+        """The score of the mean margins."""
+        return float(attack_share(self.margins))
+
+    def contributions(self, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
+        """Return what each feature added to the score of each row; shape (rows, features)."""
+        found = np.zeros(matrix.shape)
+        for start in range(0, len(matrix), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            parts = _path_changes(self.trees, matrix[rows], self.class_of_tree, self.classes)
+            found[rows] = attributed(self.margins, parts)
+        return found
+
 
 def with_inner_values(
     leaf_values: npt.NDArray[np.float64],
@@ -62,31 +115,35 @@ def with_inner_values(
     return values
 
 
-def contributions(ensemble: TreeEnsemble, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
-    """Return what each feature added to the score of each row; shape (rows, features).
+def _path_changes(
+    ensemble: TreeEnsemble, matrix: FeatureMatrix, sum_of_tree: npt.NDArray[np.int64], sums: int
+) -> npt.NDArray[np.float64]:
+    """Return what each feature added to each sum of trees, (rows, features, sums).
 
-    ``ensemble.base`` plus the sum of a row is the row's score. Cost: rows times trees times depth, in NumPy.
+    Tree t adds to the sum ``sum_of_tree[t]``.
     """
-    parts = [_contributions(ensemble, matrix[start : start + _ROWS_AT_ONCE]) for start in _starts(len(matrix))]
-    return np.concatenate(parts) if parts else np.zeros(matrix.shape)
+    found = np.zeros((*matrix.shape, sums))
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        found[rows] = _block_changes(ensemble, matrix[rows], sum_of_tree, sums)
+    return found
 
 
-def _starts(rows: int) -> range:
-    return range(0, rows, _ROWS_AT_ONCE)
-
-
-def _contributions(ensemble: TreeEnsemble, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
+def _block_changes(
+    ensemble: TreeEnsemble, matrix: FeatureMatrix, sum_of_tree: npt.NDArray[np.int64], sums: int
+) -> npt.NDArray[np.float64]:
     rows, features = matrix.shape
-    total = np.zeros(rows * features)
-    row, node = (grid.ravel() for grid in np.meshgrid(np.arange(rows), ensemble.roots, indexing="ij"))
+    total = np.zeros(rows * features * sums)
+    row, tree = (grid.ravel() for grid in np.meshgrid(np.arange(rows), np.arange(len(ensemble.roots)), indexing="ij"))
+    node, target = ensemble.roots[tree], sum_of_tree[tree]
     while True:
         asked = ensemble.feature[node]
         inner = asked != LEAF
         if not inner.any():
-            return total.reshape(rows, features)
-        row, node, asked = row[inner], node[inner], asked[inner]
+            return total.reshape(rows, features, sums)
+        row, node, asked, target = row[inner], node[inner], asked[inner], target[inner]
         goes_left = matrix[row, asked] <= ensemble.threshold[node]
         child = np.where(goes_left, ensemble.left[node], ensemble.right[node])
         change = ensemble.values[child] - ensemble.values[node]
-        total += np.bincount(row * features + asked, weights=change, minlength=len(total))
+        total += np.bincount((row * features + asked) * sums + target, weights=change, minlength=len(total))
         node = child
