@@ -99,7 +99,7 @@ def evaluate(
     flows_per_day: FlowsPerDay = 1_000_000,
     protocols: Protocols = "",
     folds: Folds = 5,
-    learner: LearnerName = "random-forest",
+    learner: LearnerName = "guarded-forest",
     trees: Trees = None,
     depth: Depth = None,
     tune: Tune = 0,

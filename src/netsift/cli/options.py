@@ -63,7 +63,9 @@ FirstPackets = Annotated[
 ]
 LearnerName = Annotated[
     str,
-    typer.Option("--learner", rich_help_panel=_LEARNING, help="random-forest, extra-trees, lightgbm or logistic."),
+    typer.Option(
+        "--learner", rich_help_panel=_LEARNING, help="guarded-forest, random-forest, extra-trees, lightgbm or logistic."
+    ),
 ]
 Trees = Annotated[
     int | None,

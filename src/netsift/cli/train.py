@@ -49,7 +49,7 @@ def train(
     benign: Benign = None,
     attack: Attack = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation.")] = 5,
-    learner: LearnerName = "random-forest",
+    learner: LearnerName = "guarded-forest",
     trees: Trees = None,
     depth: Depth = None,
     tune: Tune = 0,

@@ -141,6 +141,7 @@ FOREST: Final = GraphForm(_TREES, audited_forest)
 """Trees whose leaves are probabilities, added up."""
 
 FORMS: Final[dict[str, GraphForm]] = {
+    "guarded forest": FOREST,
     "random forest": FOREST,
     "extra trees": FOREST,
     "lightgbm": GraphForm(_TREES, audited_margins),

@@ -9,13 +9,15 @@ from typing import Any, Final
 from netsift.errors import UsageError
 from netsift.models.learners.base import Learner
 from netsift.models.learners.extra_trees import ExtraTrees
+from netsift.models.learners.guarded_forest import GuardedForest
 from netsift.models.learners.lightgbm import LightGBM
 from netsift.models.learners.logistic import Logistic
 from netsift.models.learners.random_forest import RandomForest
 
-DEFAULT: Final = "random-forest"
+DEFAULT: Final = "guarded-forest"
 
 LEARNERS: Final[Mapping[str, Learner]] = {
+    "guarded-forest": GuardedForest(),
     "random-forest": RandomForest(),
     "extra-trees": ExtraTrees(),
     "lightgbm": LightGBM(),

@@ -56,7 +56,7 @@ class FittedForest:
         """Return the serialised ONNX graph. Raises ValueError when a class had no row."""
         check_every_class(self.forest.classes_, self.class_count)
         estimators = self.forest.estimators_
-        trees = [_tree(estimator.tree_, len(estimators)) for estimator in estimators]
+        trees = [forest_tree(estimator.tree_, len(estimators)) for estimator in estimators]
         return tree_graph(trees, feature_names, self.class_count)
 
     @property
@@ -80,7 +80,7 @@ def fitted_forest(
     return FittedForest(forest, class_count)
 
 
-def _tree(tree: Any, trees: int) -> Tree:
+def forest_tree(tree: Any, trees: int) -> Tree:
     """Return one of scikit-learn's trees, whose leaves give the share of each class in the forest of so many."""
     leaf = tree.children_left == LEAF
     share = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True) / trees
