@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsift.alerts.grouping import MANY_SOURCES, FindingGroups, FlaggedFlows, Group
+from netsift.alerts.incidents import in_order
 
 SECOND_NS = 1_000_000_000
 GAP_NS = 600 * SECOND_NS
@@ -48,7 +49,7 @@ def grouped(flows: list[Flow], groups: FindingGroups | None = None, batch: int =
     groups = groups or FindingGroups(GAP_NS)
     for start in range(0, len(flows), batch):
         groups.add(flagged(flows[start : start + batch]))
-    return groups.ranked()
+    return in_order(groups.groups())
 
 
 def test_a_scan_is_one_group() -> None:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from netsift.alerts.pipeline import find
 from netsift.cli.detect import default_model
+from netsift.cli.findings import findings_table
 from netsift.cli.main import application
-from netsift.errors import InputError, OutputError
+from netsift.cli.progress import counted
+from netsift.detectors.forest import ForestDetector
+from netsift.errors import InputError, OutputError, UsageError
 from netsift.models.bundle import load_bundle, save_bundle
+from netsift.sources.flows import read_flows
+from tests.cli.running import Program, program
+from tests.fuzz import frames
+from tests.fuzz.seeds import pcap
 from tests.models.fitted import small_bundle
 from tests.models.traffic import random_batch
+
+VXLAN = b"\x08\0\0\0\0\0\x2a\0"
+"""A VXLAN header."""
 
 
 @pytest.fixture
@@ -39,29 +54,186 @@ def detect(*arguments: object) -> Result:
     return CliRunner().invoke(application, ["detect", *map(str, arguments)], catch_exceptions=False)
 
 
-def test_counts_then_a_ranked_table(flows: Path, model: Path) -> None:
+@pytest.fixture(name="run")
+def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Return the program, run in this process."""
+    return program(monkeypatch, capsysbinary)
+
+
+def rows(result: Result) -> list[str]:
+    """Return the lines of findings, without the headings and what stands below each."""
+    return [line for line in result.stdout.splitlines()[1:] if not line.startswith(" " * 8)]
+
+
+def test_counts_then_ranked_findings(flows: Path, model: Path) -> None:
     result = detect(flows, "--model", model)
     assert result.exit_code == 0
-    assert " packets, 200 flows, " in result.stderr.splitlines()[0]
-    header, *rows = result.stdout.splitlines()
-    assert header.split() == ["when", "(UTC)", "who", "what", "score", "flows", "why"]
-    assert all(" scan " in row or " flood " in row for row in rows)
-    assert all("(usual " in row or "benign flows have" in row for row in rows)
+    assert re.match(r"200 flows of [\d,]+ packets, \d+ flagged, \d+ findings$", result.stderr.splitlines()[0])
+    assert result.stdout.splitlines()[0].split() == ["weight", "flows", "score", "what", "who"]
+    assert all(re.match(r" *\d\.\d\d +[\d,]+  \d\.\d{3}  (scan|flood) +10\.", row) for row in rows(result))
     assert not any(line.endswith(" ") or "\x1b" in line for line in result.stdout.splitlines())
+    assert max(map(len, result.stdout.splitlines())) < 200
+
+
+def test_the_ranking_is_said_and_kept_to(flows: Path, model: Path) -> None:
+    result = detect(flows, "--model", model)
+    assert result.stderr.splitlines()[-1] == "ranked by weight = score × (1 + log10 flows)"
+    shown = [(float(weight), int(count), float(score)) for weight, count, score, *_ in map(str.split, rows(result))]
+    assert [weight for weight, _, _ in shown] == sorted((weight for weight, _, _ in shown), reverse=True)
+    for weight, count, score in shown:
+        assert weight == pytest.approx(score * (1 + math.log10(count)), abs=0.01)
+
+
+def test_below_each_finding_stand_its_time_and_at_most_three_reasons(flows: Path, model: Path) -> None:
+    findings = re.split(r"\n(?! {8})", detect(flows, "--model", model).stdout.rstrip())[1:]
+    for finding in findings:
+        _, when, *why = finding.splitlines()
+        assert re.match(r" {8}2023-11-14 \d\d:\d\d:\d\d UTC", when)
+        assert 1 <= len(why) <= 3
+        assert all("(usual " in line or "benign flow" in line or "no single column" in line for line in why)
+        assert not any("_" in line.split(":")[0] for line in why)
+
+
+def test_a_narrow_terminal_needs_no_more_than_a_line_each(model: Path, flows: Path) -> None:
+    found = [json.loads(line) for line in detect(flows, "--model", model, "-o", "-").stdout.splitlines()]
+    assert len(found) > 1
+    result = detect(flows, "--model", model, "--limit", len(found))
+    console = Console(width=80, record=True, file=io.StringIO())
+    batches = read_flows(str(flows))
+    bundle = load_bundle(model)
+    detection = find(batches, ForestDetector(bundle), bundle.reference, bundle.threshold(0.01))
+    console.print(findings_table(detection.findings))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 1.5 * len(result.stdout.splitlines())
 
 
 def test_the_table_is_cut_and_says_so(flows: Path, model: Path) -> None:
     result = detect(flows, "--model", model, "--limit", 2)
-    assert len(result.stdout.splitlines()) == 3
-    assert "more findings are not shown" in result.stderr
+    assert len(rows(result)) == 2
+    assert re.search(r"\d+ more findings not shown: --limit or --output", result.stderr)
+
+
+def test_what_is_too_little_is_counted_and_shown_when_asked_for(flows: Path, model: Path) -> None:
+    said = re.search(r"(\d+) flagged flows too few for .*; --all shows them", detect(flows, "--model", model).stderr)
+    assert said
+    found = [json.loads(line) for line in detect(flows, "--model", model, "-o", "-", "--all").stdout.splitlines()]
+    assert sum(finding["flows"] for finding in found if finding["too_few"]) == int(said[1])
+    shown = detect(flows, "--model", model, "--all", "--limit", 1000)
+    assert "--all shows them" not in shown.stderr
+    assert len(rows(shown)) == len(found)
+    assert re.search(r"too few for (scan|flood)$", shown.stdout, re.MULTILINE)
+
+
+def test_what_became_of_the_packets_is_said(run: Program, model: Path, tmp_path: Path) -> None:
+    capture, stats = tmp_path / "x.pcap", tmp_path / "counts.json"
+    capture.write_bytes(pcap("x", frames.conversation(4) + frames.network_oddities()).data)
+    done = run("detect", capture, "--model", model, "--stats", stats)
+    counts = json.loads(stats.read_text())
+    first = next(line for line in done.errors.splitlines() if " packets read" in line)
+    skipped = counts["packets_skipped"]
+    assert first.startswith(f"{counts['packets_read']} packets read, {counts['packets_metered']} metered, ")
+    assert f", {sum(skipped.values())} skipped: " in first
+    assert all(f"{count} {reason.replace('_', ' ')}" in first for reason, count in skipped.items())
+    assert skipped
+    assert {"flows_flagged", "flows_flagged_too_few", "flows_flagged_without_room", "findings"} <= set(counts)
+
+
+def test_why_nothing_was_looked_at_is_said(run: Program, model: Path, tmp_path: Path) -> None:
+    capture = tmp_path / "arp.pcap"
+    capture.write_bytes(pcap("arp", [(frames.ETHERNET, frames.ethernet(b"\0" * 28, 0x0806))] * 3).data)
+    done = run("detect", capture, "--model", model)
+    assert "no flows: none of the 3 packets can be metered (ARP and RARP are not IP)" in done.errors
+    assert "3 packets read, 0 metered, 3 skipped: 3 arp" in done.errors
+    assert "nothing found" not in done.errors
+    assert done.text == ""
+
+
+def test_quiet_says_nothing_but_the_findings(run: Program, model: Path, flows: Path) -> None:
+    done = run("detect", flows, "--model", model, "-q")
+    assert done.errors == ""
+    assert done.text == run("detect", flows, "--model", model).text != ""
+
+
+@pytest.mark.parametrize(
+    ("options", "flows_and_peak"),
+    [
+        ((), (1, 1)),
+        (("--tunnels", "inner", "--threads", "1"), (40, 40)),
+        (("--tunnels", "inner", "--max-flows", "16", "--no-tcp-end"), (40, 16)),
+    ],
+)
+def test_captures_are_read_as_flows_reads_them(
+    run: Program, model: Path, tmp_path: Path, options: tuple[str, ...], flows_and_peak: tuple[int, int]
+) -> None:
+    capture = tmp_path / "tunnel.pcap"
+    inner = [frames.ethernet(frames.ipv4(frames.udp(port=port))) for port in range(40)]
+    outer = [frames.ethernet(frames.ipv4(frames.udp(VXLAN + frame, 4789))) for frame in inner]
+    capture.write_bytes(pcap("tunnel", [(frames.ETHERNET, frame) for frame in outer]).data)
+    counts = {}
+    for command, more in (("detect", ("--model", model)), ("flows", ("-o", tmp_path / "flows.csv"))):
+        assert run(command, capture, "--stats", tmp_path / "counts.json", *more, *options).status == 0
+        counts[command] = json.loads((tmp_path / "counts.json").read_text())
+    assert counts["detect"].items() >= counts["flows"].items()
+    assert (counts["detect"]["flows"], counts["detect"]["peak_flows"]) == flows_and_peak
+
+
+def test_reading_options_are_checked_alike(run: Program, flows: Path) -> None:
+    for options in (("--tunnels", "both"), ("--idle-timeout", "-1"), ("--max-flows", "0"), ("--first-packets", "-5")):
+        of_detect, of_flows = (run(command, flows, *options) for command in ("detect", "flows"))
+        assert of_detect.status == of_flows.status == 2
+        assert of_detect.errors == of_flows.errors != ""
+    helps = [run(command, "--help").text for command in ("detect", "flows")]
+    for option in ("tunnels", "threads", "idle-timeout", "active-timeout", "tcp-end", "max-flows", "first-packets"):
+        assert all(f"--{option}" in text for text in helps)
+
+
+def test_nothing_is_overwritten(run: Program, model: Path, flows: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in (model, flows)}
+    link = tmp_path / "link"
+    link.symlink_to(flows)
+    for arguments in (
+        ("-o", flows),
+        ("-o", model),
+        ("-o", link),
+        ("--stats", flows),
+        ("-o", tmp_path / "x", "--stats", tmp_path / "x"),
+    ):
+        done = run("detect", flows, "--model", model, *arguments)
+        assert done.status == 2
+        assert re.fullmatch(r"netsift: .* would overwrite .*: name another output\n", done.errors)
+    assert {path: path.read_bytes() for path in (model, flows)} == before
+
+
+def test_help_of_detect_and_train_has_examples_and_exit_statuses(run: Program) -> None:
+    for command in ("detect", "train"):
+        text = run(command, "--help").text
+        assert "Examples" in text
+        assert f"netsift {command} " in text
+        assert "Exit status: 0" in text
+
+
+def test_numbers_and_nouns_agree() -> None:
+    assert counted(1, "flow") == "1 flow"
+    assert counted(0, "flow") == "0 flows"
+    assert counted(2000, "flagged flow") == "2,000 flagged flows"
+
+
+def test_one_is_not_many(run: Program, model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.parquet"
+    one = random_batch(1, 3)[0]
+    one = one.set_column(one.schema.get_field_index("packets"), one.schema.field("packets"), pa.array([1], pa.uint32()))
+    pa.parquet.write_table(pa.Table.from_batches([one]), path)
+    assert run("detect", path, "--model", model).errors.startswith("1 flow of 1 packet, ")
 
 
 def test_all_findings_are_written_as_json_lines(flows: Path, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "findings.jsonl"
     result = detect(flows, "--model", model, "-o", output, "--limit", 1)
     findings = [json.loads(line) for line in output.read_text().splitlines()]
-    assert f"{len(findings)} findings" in result.stderr
-    assert {"start", "end", "sources", "targets", "attack", "score", "flows", "evidence"} <= set(findings[0])
+    assert f", {len(findings)} findings" in result.stderr
+    assert {"start", "end", "sources", "targets", "attack", "also", "weight", "score", "evidence"} <= set(findings[0])
+    assert {"column", "words", "short", "unusual"} <= set(findings[0]["evidence"][0])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["findings.jsonl", "flows.parquet", "model.netsift"]
     to_stream = detect(flows, "--model", model, "-o", "-")
     assert to_stream.stdout == output.read_text()
@@ -75,14 +247,15 @@ def test_nothing_found_is_said_aloud(tmp_path: Path, model: Path) -> None:
     result = detect(path, "--model", model, "--false-positive-rate", "0.001")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert result.stderr.splitlines()[-2] == "nothing found"
+    assert re.match(r"\d+ flows of [\d,]+ packets, 0 flagged, nothing found$", result.stderr.splitlines()[0])
 
 
 def test_no_flows_are_said_aloud(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "empty.parquet"
     pa.parquet.write_table(pa.Table.from_batches([random_batch(5, 1)[0].slice(0, 0)]), path)
     result = detect(path, "--model", model)
-    assert "no flows were read, so nothing was looked at" in result.stderr
+    assert "no flows" in result.stderr
+    assert "nothing found" not in result.stderr
     assert result.stdout == ""
 
 
@@ -98,14 +271,27 @@ def test_text_from_a_file_cannot_steer_the_terminal(tmp_path: Path, model: Path)
 
 
 def test_wrong_arguments_are_errors(flows: Path, model: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the model cannot be read"):
-        detect(flows, "--model", tmp_path / "absent.netsift")
-    with pytest.raises(InputError, match=r"no threshold for a false-positive rate of 0\.2; it has"):
+    with pytest.raises(
+        UsageError, match=r"no threshold for a false-positive rate of 0\.2; it has 0\.05, 0\.01, 0\.001"
+    ):
         detect(flows, "--model", model, "--false-positive-rate", "0.2")
     with pytest.raises(InputError, match="absent"):
         detect(tmp_path / "absent.pcap", "--model", model)
     with pytest.raises(OutputError, match="cannot be written"):
         detect(flows, "--model", model, "-o", tmp_path / "absent" / "x.jsonl")
+
+
+def test_statuses_say_who_is_to_blame(run: Program, flows: Path, model: Path, tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.netsift"
+    garbage.write_bytes(b"PK" * 100)
+    for wrong in (tmp_path / "absent.netsift", tmp_path, garbage):
+        done = run("detect", flows, "--model", wrong)
+        assert done.status == 1
+        assert re.fullmatch(r"netsift: [^\n]*\n", done.errors)
+    for rate in ("0.2", "0", "-1", "nan", "7"):
+        done = run("detect", flows, "--model", model, "--false-positive-rate", rate)
+        assert done.status == 2
+        assert "0.05, 0.01, 0.001" in done.errors
 
 
 def test_flows_that_lack_columns_are_refused_by_name(tmp_path: Path, model: Path) -> None:

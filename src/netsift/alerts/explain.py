@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from netsift.alerts.phrases import phrase
 from netsift.alerts.schema import Evidence
 from netsift.detectors.base import Detector
 from netsift.flows.schema import BY_NAME as COLUMN_BY_NAME
@@ -17,6 +18,9 @@ from netsift.models.manifest import FeatureReference, Reference
 
 MOST_COLUMNS: Final = 5
 """Columns named per finding."""
+
+_LEAST_OF_STRONGEST: Final = 0.1
+"""A column that added less than this share of what the strongest added did not drive the score."""
 
 _ABSENCES: Final[dict[Validity, str]] = {
     Validity.ICMP: "not ICMP",
@@ -42,28 +46,36 @@ _LOW: Final = 1
 _HIGH: Final = -2
 """Where the 5 % and 95 % quantiles stand in the references of every format version."""
 
-_COMMON_SHARE: Final = 0.05
+_COMMON_SHARE: Final = 0.1
+"""A word, or no value at all, is unusual where fewer benign flows have it: as many lie outside a number's range."""
 _TIME_STEPS: Final = ((3_600e6, "h"), (60e6, "min"), (1e6, "s"), (1e3, "ms"), (0.0, "µs"))
 _COUNT_STEPS: Final = ((1e12, " T"), (1e9, " G"), (1e6, " M"))
 
 
 def explain(detector: Detector, reference: Reference, matrix: FeatureMatrix) -> list[tuple[Evidence, ...]]:
-    """Return for each row (rows, features) the columns that raised its score most, the strongest first.
+    """Return for each row (rows, features) the columns that raised its score most.
 
-    Columns that are absent for the same reason are one piece of evidence, whose contribution is that of all of them.
-    Columns that lowered the score or left it alone are not named.
+    Columns whose value is unusual come first, and the strongest first among them and among the others. Columns that
+    are absent for the same reason are one piece of evidence, whose contribution is that of all of them. Columns that
+    lowered the score, left it alone or raised it by next to nothing are not named.
     """
     names = detector.feature_names
     explained = []
     for row, contribution in zip(matrix, detector.contributions(matrix), strict=True):
-        strongest = _merged(names, row, contribution)[:MOST_COLUMNS]
-        explained.append(
-            tuple(
-                evidence(feature_named(names[column]), float(row[column]), reference.features[names[column]], added)
-                for column, added in strongest
-            )
-        )
+        found = [
+            evidence(feature_named(names[column]), float(row[column]), reference.features[names[column]], added)
+            for column, added in _merged(names, row, contribution)
+        ]
+        explained.append(tuple(sorted(found, key=lambda one: not one.unusual)[:MOST_COLUMNS]))
     return explained
+
+
+def reasons(found: Sequence[Evidence], most: int) -> list[str]:
+    """Return at most ``most`` lines that say why: the unusual columns, or that only the whole was unusual."""
+    unusual = [one.words for one in found if one.unusual]
+    if unusual or not found:
+        return unusual[:most]
+    return [f"no single column is unusual; together: {', '.join(one.short for one in found[:most])}"]
 
 
 def _merged(
@@ -77,7 +89,8 @@ def _merged(
         reason = _ABSENCES.get(_validity(name), name) if row[column] < 0 else name
         column_of.setdefault(reason, column)
         total[reason] = total.get(reason, 0.0) + float(contribution[column])
-    raising = [(column_of[reason], added) for reason, added in total.items() if added > 0]
+    least = _LEAST_OF_STRONGEST * max(total.values(), default=0.0)
+    raising = [(column_of[reason], added) for reason, added in total.items() if added > 0 and added >= least]
     return sorted(raising, key=lambda entry: -entry[1])
 
 
@@ -89,57 +102,79 @@ def _validity(name: str) -> Validity:
 def evidence(feature: Feature, value: float, usual: FeatureReference, contribution: float) -> Evidence:
     """Return one column's evidence; ``value`` as it stands in the feature matrix, below zero for none."""
     common: tuple[float, ...] | tuple[str, ...] = _common_words(usual) if feature.categories else _usual_range(usual)
+    name = phrase(feature.name)
     shown: float | str | None = None
     if value < 0:
-        reason = _ABSENCES.get(_validity(feature.name), "absent")
-        direction, words = "absent", f"{reason} (like {1 - usual.present:.0%} of benign flows)"
+        direction, unusual = "absent", 1 - usual.present < _COMMON_SHARE
+        short = _ABSENCES.get(_validity(feature.name), f"no {name}")
+        words = f"{short} ({_share_text(1 - usual.present)})"
     elif feature.categories:
         shown = feature.categories[int(value)]
-        direction = "within" if shown in common else "unusual"
-        words = f"{feature.name} {shown} (usual {', '.join(map(str, common)) or 'none'})"
+        unusual = shown not in common
+        direction = "unusual" if unusual else "within"
+        short = f"{name}: {shown}"
+        words = f"{short} ({_share_text(_share_of_word(usual, shown))})"
     else:
         shown = value
         numbers = _usual_range(usual)
-        direction = _direction(value, numbers)
-        words = f"{feature.name} {format_value(value, feature.unit)} (usual {_range_text(numbers, feature.unit)})"
-    return Evidence(feature.name, feature.unit, shown, common, direction, contribution, words)
+        direction = _direction(value, numbers, feature)
+        unusual = direction != "within"
+        short = f"{name}: {_value_text(value, feature)}"
+        words = f"{short} (usual {_range_text(numbers, feature)})"
+    return Evidence(feature.name, feature.unit, shown, common, direction, unusual, contribution, words, short)
 
 
 def _usual_range(usual: FeatureReference) -> tuple[float, ...]:
     return (usual.quantiles[_LOW], usual.quantiles[_HIGH]) if usual.quantiles else ()
 
 
+def _share_of_word(usual: FeatureReference, word: str) -> float:
+    """Return the share of all benign flows that have a word; the reference holds that of those with any."""
+    return usual.present * (usual.categories or {}).get(word, 0.0)
+
+
 def _common_words(usual: FeatureReference) -> tuple[str, ...]:
-    """Return the words of at least 5 % of the benign flows, the most common first."""
+    """Return the words that are not unusual, the most common first."""
     shares = usual.categories or {}
-    common = [word for word, share in shares.items() if share >= _COMMON_SHARE]
+    common = [word for word in shares if _share_of_word(usual, word) >= _COMMON_SHARE]
     return tuple(sorted(common, key=lambda word: (-shares[word], word)))
 
 
-def _direction(value: float, usual: tuple[float, ...]) -> str:
+def _share_text(share: float) -> str:
+    if share <= 0:
+        return "no benign flow"
+    return "less than 1 % of benign flows" if share < 0.01 else f"{share * 100:.0f} % of benign flows"
+
+
+def _direction(value: float, usual: tuple[float, ...], feature: Feature) -> str:
+    """Return where a value lies; one that differs from the border by less than is shown is within."""
     if not usual:
         return "unusual"
-    # Six digits are kept of the usual range: a value that differs less is within it.
-    low, high = usual[0] * (1 - 1e-5), usual[1] * (1 + 1e-5)
-    return "below" if value < low else "above" if value > high else "within"
+    low, high = usual
+    if low <= value <= high or _value_text(value, feature) in (_value_text(low, feature), _value_text(high, feature)):
+        return "within"
+    return "below" if value < low else "above"
 
 
-def _range_text(usual: tuple[float, ...], unit: str) -> str:
+def _value_text(value: float, feature: Feature) -> str:
+    text = format_value(value, feature.unit)
+    return f"{text} bytes" if feature.unit == "bytes" and "bytes" not in phrase(feature.name) else text
+
+
+def _range_text(usual: tuple[float, ...], feature: Feature) -> str:
     if not usual:
         return "none"
-    low, high = (format_value(value, unit) for value in usual)
-    return low if low == high else f"{low} to {high}"
+    low, high = (format_value(value, feature.unit) for value in usual)
+    last = _value_text(usual[1], feature)
+    return last if low == high else f"{low} to {last}"
 
 
 def format_value(value: float, unit: str) -> str:
     """Return a number for a reader: times with the unit that fits, others with three digits or as whole numbers."""
     if unit == "µs":
-        scale, name = next((step, name) for step, name in _TIME_STEPS if value >= step)
-        return (
-            f"{value / (scale or 1):.3g} {name}"
-            if value < 1000 * (scale or 1)
-            else f"{value / (scale or 1):,.0f} {name}"
-        )
+        rounded = float(f"{value:.3g}")
+        scale, name = next((step or 1.0, name) for step, name in _TIME_STEPS if rounded >= step)
+        return f"{value / scale:.3g} {name}" if rounded < 1000 * scale else f"{value / scale:,.0f} {name}"
     for step, name in _COUNT_STEPS:
         if value >= step:
             return f"{value / step:.3g}{name}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -50,7 +50,11 @@ class FlaggedFlows:
 
 @dataclass(slots=True)
 class Group:
-    """Flows that belong together; ``features`` is the row of the flow with the highest score."""
+    """Flows that belong together; ``features`` is the row of the flow with the highest score.
+
+    ``flows_of_attack`` counts the flows by what each was taken for; one attack, until :mod:`netsift.alerts.incidents`
+    joins groups of several.
+    """
 
     sources: set[str]
     attack: int
@@ -63,7 +67,12 @@ class Group:
     features: npt.NDArray[np.float32]
     targets: set[str]
     ports: set[int]
+    flows_of_attack: dict[int, int]
     truncated: bool = False
+
+    def copy(self) -> Group:
+        """Return a group that can be joined with others while this one stays as it is."""
+        return replace(self, sources=set(self.sources), targets=set(self.targets), ports=set(self.ports))
 
 
 _Key = tuple[str, int, str]
@@ -92,11 +101,15 @@ class FindingGroups:
         self._placed_since_join = 0
         self.overflow_flows = 0
 
-    def ranked(self) -> list[Group]:
-        """Return the groups, the most telling first: see :func:`rank`."""
+    @property
+    def gap_ns(self) -> int:
+        """The longest time without a flow within a group."""
+        return self._gap_ns
+
+    def groups(self) -> list[Group]:
+        """Return the groups, after joining those of many sources and one target."""
         self._join_sources()
-        groups = (group for of_key in self._groups.values() for group in of_key)
-        return sorted(groups, key=lambda group: (-rank(group), group.start_ns, min(group.sources), group.attack))
+        return [group for of_key in self._groups.values() for group in of_key]
 
     def add(self, flows: FlaggedFlows) -> None:
         """Put flagged flows into their groups."""
@@ -135,7 +148,7 @@ class FindingGroups:
         of_key, places = self._groups.setdefault(key, []), self._near(group, key)
         near = of_key[places.start : places.stop]
         self._trim(group, near)
-        of_key[places.start : places.stop] = [reduce(_joined, near, group)]
+        of_key[places.start : places.stop] = [reduce(joined, near, group)]
         self._count += 1 - len(near)
 
     def _trim(self, group: Group, near: Sequence[Group]) -> None:
@@ -180,8 +193,8 @@ class FindingGroups:
             self._groups[key] = [group for group in self._groups[key] if id(group) not in moved]
             if not self._groups[key]:
                 del self._groups[key]
-        joined = reduce(_joined, (group for _, group in run))
-        insort(self._groups.setdefault(by_target, []), joined, key=lambda group: group.start_ns)
+        whole = reduce(joined, (group for _, group in run))
+        insort(self._groups.setdefault(by_target, []), whole, key=lambda group: group.start_ns)
         self._count -= len(run) - 1
 
 
@@ -204,6 +217,7 @@ def _group_of(flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, att
         flows.matrix[best].copy(),
         {flows.target[row] for row in rows.tolist()},
         {port for port in flows.port[rows].tolist() if port >= 0},
+        {attack: len(rows)},
     )
 
 
@@ -221,7 +235,8 @@ def _runs(flows: FlaggedFlows, rows: npt.NDArray[np.int64], gap_ns: int) -> Iter
         yield ordered[first:last]
 
 
-def _joined(first: Group, second: Group) -> Group:
+def joined(first: Group, second: Group) -> Group:
+    """Return both as one group, of the first one's attack; the sets of the two are used up."""
     better = max(first, second, key=lambda group: (group.score, -group.score_start_ns))
     return Group(
         _united(first.sources, second.sources),
@@ -235,6 +250,10 @@ def _joined(first: Group, second: Group) -> Group:
         better.features,
         _united(first.targets, second.targets),
         _united(first.ports, second.ports),
+        {
+            attack: first.flows_of_attack.get(attack, 0) + second.flows_of_attack.get(attack, 0)
+            for attack in first.flows_of_attack | second.flows_of_attack
+        },
         first.truncated or second.truncated,
     )
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netsift.alerts.explain import explain
-from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group
+from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group, rank
+from netsift.alerts.incidents import incidents
 from netsift.alerts.schema import Evidence, Finding
 from netsift.detectors.base import Detector, Scores
 from netsift.errors import InputError
@@ -28,12 +29,14 @@ _NO_PORT: Final = -1
 class Detection:
     """What was seen and what was found.
 
-    Every flagged flow is in a finding or among the ``overflow`` flows, for which there was no room.
+    Every flagged flow is in a finding, among the ``too_few`` flows that do not make the attack that they were taken for
+    (:mod:`netsift.alerts.volume`), or among the ``overflow`` flows, for which there was no room.
     """
 
     flows: int
     packets: int
     flagged: int
+    too_few: int
     overflow: int
     findings: tuple[Finding, ...]
 
@@ -45,10 +48,13 @@ def find(
     threshold: float,
     groups: FindingGroups | None = None,
     observe: Callable[[Scores], None] | None = None,
+    *,
+    with_too_few: bool = False,
 ) -> Detection:
     """Score every batch, group the flows whose score reaches the threshold, and explain each group.
 
-    ``observe`` is shown the scores of every batch.
+    ``observe`` is shown the scores of every batch. ``with_too_few`` makes findings, marked as such and behind all
+    others, of flows that are too few for the attack that they were taken for.
 
     Raises:
         InputError: a batch lacks columns that the detector needs; all of them are named.
@@ -66,11 +72,23 @@ def find(
         flagged += len(rows)
         if len(rows):
             collected.add(_flagged(batch.take(pa.array(rows)), scores, rows))
-    ranked = collected.ranked()
-    matrix = np.stack([group.features for group in ranked]) if ranked else None
-    reasons = explain(detector, reference, matrix) if matrix is not None else []
-    findings = tuple(_finding(group, detector, why) for group, why in zip(ranked, reasons, strict=True))
-    return Detection(flows, packets, flagged, collected.overflow_flows, findings)
+    settled = incidents(collected.groups(), detector.attacks, collected.gap_ns)
+    too_few = sum(group.flows for group in settled.too_few)
+    shown = [(group, False) for group in settled.findings]
+    if with_too_few:
+        shown += [(group, True) for group in settled.too_few]
+    findings = _findings(shown, detector, reference)
+    return Detection(flows, packets, flagged, too_few, collected.overflow_flows, findings)
+
+
+def _findings(shown: list[tuple[Group, bool]], detector: Detector, reference: Reference) -> tuple[Finding, ...]:
+    if not shown:
+        return ()
+    reasons = explain(detector, reference, np.stack([group.features for group, _ in shown]))
+    return tuple(
+        _finding(group, detector, evidence, too_few=too_few)
+        for (group, too_few), evidence in zip(shown, reasons, strict=True)
+    )
 
 
 def _require_columns(batch: pa.RecordBatch) -> None:
@@ -106,17 +124,24 @@ def _texts(batch: pa.RecordBatch, name: str) -> list[str]:
     return texts
 
 
-def _finding(group: Group, detector: Detector, evidence: tuple[Evidence, ...]) -> Finding:
+def _finding(group: Group, detector: Detector, evidence: tuple[Evidence, ...], *, too_few: bool) -> Finding:
     return Finding(
         start_ns=group.start_ns,
         end_ns=group.end_ns,
         sources=tuple(sorted(group.sources)),
         attack=detector.attacks[group.attack],
+        weight=rank(group),
         score=group.score,
         flows=group.flows,
         packets=group.packets,
         targets=tuple(sorted(group.targets)),
         ports=tuple(sorted(group.ports)),
         truncated=group.truncated,
+        also={
+            detector.attacks[attack]: flows
+            for attack, flows in sorted(group.flows_of_attack.items(), key=lambda entry: (-entry[1], entry[0]))
+            if attack != group.attack
+        },
+        too_few=too_few,
         evidence=evidence,
     )

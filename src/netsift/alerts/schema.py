@@ -14,7 +14,9 @@ class Evidence:
     ``value`` is what the flow had (None where it had none); ``usual`` is the 5th and 95th percentile of benign training
     traffic for a number, the common words for a category, and empty where benign traffic has none; ``direction`` is
     ``above``, ``below`` or ``within`` the usual range, ``unusual`` for a word that is not common, ``absent`` for no
-    value. ``contribution`` is what the column added to the score; ``words`` says it all in a line.
+    value. ``unusual`` says whether fewer than a tenth of the benign flows are like it, which is the share that lies
+    outside the usual range of a number. ``contribution`` is what the column added to the score; ``words`` says it all
+    in a line and ``short`` without what is usual.
     """
 
     column: str
@@ -22,28 +24,35 @@ class Evidence:
     value: float | str | None
     usual: tuple[float, ...] | tuple[str, ...]
     direction: str
+    unusual: bool
     contribution: float
     words: str
+    short: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Flows of one kind of attack that lie close in time and come from one source, or from many to one target.
+    """Flows that lie close in time and come from one source, or from many to one target.
 
-    ``score`` is the greatest of the flows' scores, and ``evidence`` explains that flow. ``sources``, ``targets`` and
-    ``ports`` are in order; there were more of them where ``truncated`` is set.
+    ``attack`` is what most of them were taken for, ``also`` the number of flows that were taken for something else, by
+    its name. ``score`` is the greatest score of the flows of that attack, and ``evidence`` explains that flow.
+    ``weight`` decides the order: score × (1 + log10 flows). ``sources``, ``targets`` and ``ports`` are in order; there
+    were more of them where ``truncated`` is set. ``too_few`` marks flows that are too few to be that attack.
     """
 
     start_ns: int
     end_ns: int
     sources: tuple[str, ...]
     attack: str
+    weight: float
     score: float
     flows: int
     packets: int
     targets: tuple[str, ...]
     ports: tuple[int, ...]
     truncated: bool
+    also: dict[str, int]
+    too_few: bool
     evidence: tuple[Evidence, ...]
 
     def as_json(self) -> dict[str, Any]:

@@ -1,81 +1,112 @@
-"""``netsift detect``: captures or flow files in, a ranked table of explained findings out."""
+"""``netsift detect``: captures or flow files in, a ranked list of explained findings out."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netsift.cli import options
 from netsift.cli.drift import drift_line
-from netsift.cli.options import ModelKey
-from netsift.cli.progress import announce_compilation, report_statistics, with_progress
+from netsift.cli.findings import RANKING, print_findings
+from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures
+from netsift.cli.progress import (
+    announce_compilation,
+    counted,
+    packets_line,
+    report_statistics,
+    say_if_empty,
+    with_progress,
+)
+from netsift.errors import InputError, UsageError
 from netsift.files import whole_file
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from netsift.alerts.pipeline import Detection
     from netsift.alerts.schema import Finding
+    from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
+    from netsift.sources.captures import CaptureSettings
+    from netsift.sources.statistics import ReadStatistics
 
-_STANDARD_STREAM: Final = Path("-")
-_REASONS_SHOWN: Final = 3
-_WIDTH_OF_A_PIPE: Final = 100_000
-_NS_PER_US: Final = 1000
+HELP = f"""
+Find attacks in captures or flow files and say why each was flagged.
+
+The findings go to standard output, {RANKING}: flows of one source and the same targets that lie close in time are one. What became of the packets goes to standard error, with a line that says whether the traffic looks like what the model learned from.
+
+[bold]Examples[/bold]
+
+  netsift detect capture.pcap
+
+  netsift detect /var/captures/ -o findings.jsonl --false-positive-rate 0.001
+
+  netsift detect flows.parquet --model model.netsift --limit 5
+
+  tcpdump -i eth0 -c 100000 -w - | netsift detect -
+
+Exit status: 0 all read, whether or not anything was found; 1 nothing could be read or written; 2 wrong arguments; 3 part of the input was damaged (what was good was looked at).
+"""  # noqa: E501 - paragraphs, wrapped by the terminal
 
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="detect")(detect)
+    application.command(name="detect", help=HELP)(reads_captures(detect))
 
 
 def detect(
-    inputs: Annotated[list[Path], typer.Argument(help="Captures, flow files or folders; - is standard input.")],
-    model: Annotated[Path | None, typer.Option(help="Model file; the one in the package unless given.")] = None,
+    inputs: options.Inputs,
+    settings: CaptureSettings,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="Model file; the one in the package unless given."),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write all findings as JSON lines; - is standard output.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            show_default=False,
+            help="Write all findings as JSON lines; - is standard output, in the place of the table.",
+        ),
     ] = None,
     false_positive_rate: Annotated[
-        float, typer.Option(help="Share of ordinary flows that may be flagged; the model says which it knows.")
+        float, typer.Option(metavar="RATE", help="Share of ordinary flows that may be flagged; one the model has.")
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Findings shown in the table.")] = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what was flagged but is too little to be a flood, a scan and the like.")
+    ] = False,
     key: ModelKey = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no counts.")] = False,
 ) -> None:
-    """Find attacks in captures or flow files and say why each was flagged.
-
-    The counts go to standard error, with a line that says whether the traffic looks like what the model learned from;
-    the table goes to standard output. Flows of one source and one kind of attack that lie
-    close in time are one finding.
-    """
-    from netsift.alerts.pipeline import find
-    from netsift.detectors.forest import ForestDetector
-    from netsift.evaluation.drift import DriftWatch
-    from netsift.kernels.jit import mark_compiled
+    """Detect as :data:`HELP` says."""
     from netsift.models.bundle import load_bundle
-    from netsift.sources.flows import is_flow_table, read_flows
     from netsift.sources.statistics import ReadStatistics
 
-    bundle = load_bundle(model or default_model(), key)
-    threshold = bundle.threshold(false_positive_rate)
+    model = model or default_model()
+    keep_apart([*inputs, model], (output, stats))
+    bundle = load_bundle(model, key)
+    threshold = _threshold(bundle, false_positive_rate)
     statistics = ReadStatistics()
-    if not all(is_flow_table(str(path)) for path in inputs):
-        announce_compilation(quiet=False)
-    batches = with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False)
-    watch = DriftWatch(bundle)
-    found = find(batches, ForestDetector(bundle), bundle.reference, threshold, observe=watch.observe)
-    if statistics.packets_metered:
-        mark_compiled()
-    report_statistics(statistics, None, quiet=True)
-    _say_counts(found, bundle, threshold, false_positive_rate)
-    typer.echo(drift_line(watch.judge()), err=True)
+    found, drift = _look(inputs, settings, bundle, threshold, statistics, everything=everything, quiet=quiet)
+    report_statistics(statistics, stats, quiet=True, more=_counts(found))
+    say_if_empty(statistics)
+    if not quiet:
+        _say_counts(found, statistics, everything=everything)
+    if found.flows and not quiet:
+        _say_threshold(bundle, threshold, false_positive_rate)
+        typer.echo(drift_line(drift), err=True)
     if output is not None:
         _write(found.findings, output)
-    if output != _STANDARD_STREAM:
-        _print_table(found.findings, limit)
+    if output != STANDARD_STREAM:
+        _show(found.findings, limit, quiet=quiet)
     raise typer.Exit(statistics.exit_status())
 
 
@@ -86,26 +117,79 @@ def default_model() -> Path:
     return Path(str(files("netsift.models") / "default.netsift"))
 
 
-def _say_counts(found: Detection, bundle: Bundle, threshold: float, rate: float) -> None:
+def _look(
+    inputs: list[str],
+    settings: CaptureSettings,
+    bundle: Bundle,
+    threshold: float,
+    statistics: ReadStatistics,
+    *,
+    everything: bool,
+    quiet: bool,
+) -> tuple[Detection, Drift]:
+    from netsift.alerts.pipeline import find
+    from netsift.detectors.forest import ForestDetector
+    from netsift.evaluation.drift import DriftWatch
+    from netsift.kernels.jit import mark_compiled
+    from netsift.sources.flows import is_flow_table, read_flows
+
+    if not all(is_flow_table(name) for name in inputs):
+        announce_compilation(quiet=quiet)
+    batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
+    detector, watch = ForestDetector(bundle), DriftWatch(bundle)
+    found = find(batches, detector, bundle.reference, threshold, observe=watch.observe, with_too_few=everything)
+    if statistics.packets_metered:
+        mark_compiled()
+    return found, watch.judge()
+
+
+def _threshold(bundle: Bundle, rate: float) -> float:
+    try:
+        return bundle.threshold(rate)
+    except InputError as error:
+        raise UsageError(f"--false-positive-rate: {error}") from error
+
+
+def _counts(found: Detection) -> dict[str, int]:
+    return {
+        "flows_flagged": found.flagged,
+        "flows_flagged_too_few": found.too_few,
+        "flows_flagged_without_room": found.overflow,
+        "findings": sum(not finding.too_few for finding in found.findings),
+    }
+
+
+def _say_counts(found: Detection, statistics: ReadStatistics, *, everything: bool) -> None:
+    if line := packets_line(statistics):
+        typer.echo(line, err=True)
+    if not found.flows:
+        return
+    counts = _counts(found)
+    flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}, {found.flagged:,} flagged"
+    typer.echo(
+        f"{flows}, {counted(counts['findings'], 'finding') if counts['findings'] else 'nothing found'}", err=True
+    )
+    if found.too_few:
+        said = f"{counted(found.too_few, 'flagged flow')} too few for a flood, a scan, guessing or a worm"
+        typer.echo(said if everything else f"{said}; --all shows them", err=True)
+    if found.overflow:
+        said = counted(found.overflow, "flagged flow")
+        typer.echo(f"no room for {said} in any finding: there were too many groups", err=True)
+
+
+def _say_threshold(bundle: Bundle, threshold: float, rate: float) -> None:
     from netsift.evaluation.metrics import thresholds_from
 
-    counts = f"{found.packets:,} packets, {found.flows:,} flows, {found.flagged:,} flagged"
-    typer.echo(f"{counts}, {len(found.findings):,} findings", err=True)
     protocol = thresholds_from(bundle.manifest.evaluation).protocol
     typer.echo(
-        f"flagged from score {threshold:.3f} on: {rate:.2%} of benign training flows (evaluated {protocol})", err=True
+        f"flagged from score {threshold:.3f} on: {rate * 100:g} % of benign training flows (evaluated {protocol})",
+        err=True,
     )
-    if found.overflow:
-        typer.echo(f"{found.overflow:,} flagged flows are in no finding, because there were too many groups", err=True)
-    if not found.flows:
-        typer.echo("no flows were read, so nothing was looked at", err=True)
-    elif not found.findings:
-        typer.echo("nothing found", err=True)
 
 
 def _write(findings: Sequence[Finding], output: Path) -> None:
     lines = (json.dumps(finding.as_json(), ensure_ascii=False) + "\n" for finding in findings)
-    if output == _STANDARD_STREAM:
+    if output == STANDARD_STREAM:
         for line in lines:
             typer.echo(line, nl=False)
         return
@@ -113,75 +197,12 @@ def _write(findings: Sequence[Finding], output: Path) -> None:
         file.writelines(lines)
 
 
-def _print_table(findings: Sequence[Finding], limit: int) -> None:
+def _show(findings: Sequence[Finding], limit: int, *, quiet: bool) -> None:
     if not findings:
         return
-    from rich.console import Console
-
-    if sys.stdout.isatty():
-        Console().print(findings_table(findings[:limit]))
-    else:
-        console = Console(width=_WIDTH_OF_A_PIPE, color_system=None)
-        with console.capture() as captured:
-            console.print(findings_table(findings[:limit], plain=True))
-        for line in captured.get().splitlines():
-            typer.echo(line.rstrip())
-    if len(findings) > limit:
-        typer.echo(f"{len(findings) - limit:,} more findings are not shown: --limit or --output", err=True)
-
-
-def findings_table(findings: Sequence[Finding], *, plain: bool = False) -> Table:
-    """Return the ranked table of findings; ``plain`` without lines and wrapping, for a pipe."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None if plain else box.SIMPLE_HEAVY, pad_edge=False, padding=(0, 2, 0, 0))
-    for name, justify, ratio in (
-        ("when (UTC)", "left", 3),
-        ("who", "left", 4),
-        ("what", "left", 2),
-        ("score", "right", None),
-        ("flows", "right", None),
-        ("why", "left", 8),
-    ):
-        table.add_column(name, justify=justify, ratio=None if plain else ratio, no_wrap=plain)  # type: ignore[arg-type]
-    for finding in findings:
-        cells = (
-            _when(finding),
-            _who(finding),
-            finding.attack,
-            f"{finding.score:.3f}",
-            f"{finding.flows:,}",
-            _why(finding),
-        )
-        table.add_row(*(Text(_printable(cell)) for cell in cells))
-    return table
-
-
-def _when(finding: Finding) -> str:
-    from netsift.alerts.explain import format_value
-    from netsift.alerts.schema import utc_text
-
-    start = utc_text(finding.start_ns).replace("T", " ").split(".")[0]
-    lasted_us = (finding.end_ns - finding.start_ns) // _NS_PER_US
-    return f"{start} for {format_value(lasted_us, 'µs')}" if lasted_us else start
-
-
-def _who(finding: Finding) -> str:
-    target = finding.targets[0] if len(finding.targets) == 1 else f"{len(finding.targets):,} hosts"
-    if len(finding.ports) == 1:
-        target += f" port {finding.ports[0]}"
-    elif finding.ports:
-        target += f", {len(finding.ports):,} ports"
-    source = finding.sources[0] if len(finding.sources) == 1 else f"{len(finding.sources):,} hosts"
-    return f"{source} → {target}" + (" or more" if finding.truncated else "")
-
-
-def _why(finding: Finding) -> str:
-    return "; ".join(evidence.words for evidence in finding.evidence[:_REASONS_SHOWN])
-
-
-def _printable(text: str) -> str:
-    """Return the text without what a terminal would obey: a flow file may hold anything where an address should be."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    if not quiet:
+        typer.echo(RANKING, err=True)
+    print_findings(findings[:limit])
+    if len(findings) > limit and not quiet:
+        left = counted(len(findings) - limit, "more finding")
+        typer.echo(f"{left} not shown: --limit or --output", err=True)

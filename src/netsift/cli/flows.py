@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netsift.cli import options
-from netsift.cli.options import STANDARD_STREAM, capture_settings, keep_apart
+from netsift.cli.options import STANDARD_STREAM, keep_apart, reads_captures
 from netsift.cli.progress import announce_compilation, report_statistics, say_if_empty, with_progress
 from netsift.errors import UsageError
 
@@ -36,11 +36,12 @@ Exit status: 0 all read, 1 nothing could be read or written, 2 wrong arguments, 
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="flows", help=EXAMPLES)(flows)
+    application.command(name="flows", help=EXAMPLES)(reads_captures(flows))
 
 
 def flows(
     inputs: options.Inputs,
+    settings: CaptureSettings,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -59,13 +60,6 @@ def flows(
     ] = "netsift",
     stats: options.Stats = None,
     quiet: options.Quiet = False,
-    tunnels: options.Tunnels = "outer",
-    threads: options.Threads = 2,
-    idle_timeout: options.IdleTimeout = 120.0,
-    active_timeout: options.ActiveTimeout = 3600.0,
-    tcp_end: options.TcpEnd = True,
-    max_flows: options.MaxFlows = 1_000_000,
-    first_packets: options.FirstPackets = 20,
 ) -> None:
     """Read captures and write flows."""
     # Arrow's own allocator keeps some 25 MB of freed batches and is no faster here; it is chosen when Arrow is loaded.
@@ -73,15 +67,6 @@ def flows(
     from netsift.kernels.jit import mark_compiled
     from netsift.sources.statistics import ReadStatistics
 
-    settings = capture_settings(
-        tunnels=tunnels,
-        threads=threads,
-        idle_timeout=idle_timeout,
-        active_timeout=active_timeout,
-        tcp_end=tcp_end,
-        max_flows=max_flows,
-        first_packets=first_packets,
-    )
     target = None if output == STANDARD_STREAM else output
     keep_apart(inputs, (target, stats))
     statistics = ReadStatistics()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from netsift.cli.progress import counted
 from netsift.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def say_what_was_read(dataset: Dataset) -> None:
     for note in grouped_notes(dataset.notes):
         typer.echo(note, err=True)
     rows = len(dataset.classes)
-    typer.echo(f"{rows:,} labelled flows from {len(dataset.inputs)} inputs: {describe_classes(dataset)}", err=True)
+    read = f"{counted(rows, 'labelled flow')} from {counted(len(dataset.inputs), 'input')}"
+    typer.echo(f"{read}: {describe_classes(dataset)}", err=True)
     for problem in dataset.problems:
         typer.echo(f"netsift: {problem}", err=True)
     if dataset.unlabelled:

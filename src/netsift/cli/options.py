@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 import typer
 
@@ -117,13 +118,13 @@ def keep_apart(inputs: Sequence[str | Path], outputs: Sequence[Path | None]) -> 
 
 def capture_settings(
     *,
-    tunnels: str,
-    threads: int,
-    idle_timeout: float,
-    active_timeout: float,
-    tcp_end: bool,
-    max_flows: int,
-    first_packets: int,
+    tunnels: Tunnels = "outer",
+    threads: Threads = 2,
+    idle_timeout: IdleTimeout = 120.0,
+    active_timeout: ActiveTimeout = 3600.0,
+    tcp_end: TcpEnd = True,
+    max_flows: MaxFlows = 1_000_000,
+    first_packets: FirstPackets = 20,
 ) -> CaptureSettings:
     """Return what the options of one command line ask for. Raises UsageError for a value outside its range."""
     from netsift.flows.settings import MeterSettings
@@ -139,3 +140,32 @@ def capture_settings(
         first_packets=first_packets,
     )
     return CaptureSettings(meter=meter, inner_tunnels=tunnels == "inner", threads=threads)
+
+
+def reads_captures(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of :func:`capture_settings`; it gets what they ask for as its argument ``settings``.
+
+    The options take the place of that argument, so they are written down once for all commands.
+    """
+
+    def run(**arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in reading}
+        command(settings=capture_settings(**chosen), **arguments)
+
+    reading = _parameters(capture_settings)
+    own = _parameters(command)
+    del own["settings"]
+    parameters = [*own.values(), *reading.values()]
+    run.__doc__ = command.__doc__
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return a function's parameters with their annotations evaluated; all are passed by name."""
+    hints = get_type_hints(function, localns={"CaptureSettings": object}, include_extras=True)
+    return {
+        one.name: one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in inspect.signature(function).parameters.values()
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -104,13 +104,35 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda stage, done, total: bars.update(task, description=stage, completed=done, total=total)
 
 
-def report_statistics(statistics: ReadStatistics, target: Path | None, *, quiet: bool) -> None:
-    """Print the counts as a table on standard error, or write them as JSON to ``target``."""
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 flow, 2,000 flows."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def packets_line(statistics: ReadStatistics) -> str:
+    """Return in one line what became of the packets of captures, empty where none were read."""
+    capture = statistics.capture
+    if not capture.packets_read:
+        return ""
+    line = f"{counted(capture.packets_read, 'packet')} read, {statistics.packets_metered:,} metered"
+    skipped = {reason: count for reason, count in capture.skipped.items() if count}
+    if not skipped:
+        return line
+    ordered = sorted(skipped, key=lambda reason: (-skipped[reason], reason))
+    reasons = ", ".join(f"{skipped[reason]:,} {reason.replace('_', ' ')}" for reason in ordered)
+    return f"{line}, {sum(skipped.values()):,} skipped: {reasons}"
+
+
+def report_statistics(
+    statistics: ReadStatistics, target: Path | None, *, quiet: bool, more: Mapping[str, int] | None = None
+) -> None:
+    """Print the counts as a table on standard error, or write them as JSON to ``target``, with ``more`` counts."""
     if target is not None:
         from netsift.files import whole_file
 
         with whole_file(target) as temporary:
-            temporary.write_text(json.dumps(statistics.as_dictionary(), indent=2) + "\n")
+            counts = statistics.as_dictionary() | dict(more or {})
+            temporary.write_text(json.dumps(counts, indent=2) + "\n")
     elif not quiet:
         _print_table(statistics)
     for note in statistics.notes:

@@ -19,6 +19,23 @@ if TYPE_CHECKING:
     from netsift.models.dataset import Dataset
     from netsift.models.manifest import Manifest
 
+HELP = """
+Train a model on labelled flows, evaluate it honestly, and write it as one model file.
+
+It is tested in every way that the data allows (netsift evaluate says more), and the worst honest figure is the one to quote.
+
+[bold]Examples[/bold]
+
+  netsift train office.parquet lab.pcap -o model.netsift
+
+  netsift train office=monday.parquet home=capture.pcap --trees 200 --seed 7
+
+  netsift train --benign quiet.pcap --attack scans/ -o scans.netsift --plots plots
+
+  netsift train Friday-WorkingHours.pcap_ISCX.csv --max-rows 100000
+
+Exit status: 0 the model was written, 1 nothing could be read or written, 2 wrong arguments.
+"""  # noqa: E501 - paragraphs, wrapped by the terminal
 
 Columns = Annotated[
     Path | None,
@@ -34,7 +51,7 @@ Protocols = Annotated[
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="train")(train)
+    application.command(name="train", help=HELP)(train)
 
 
 def train(
@@ -65,11 +82,7 @@ def train(
         typer.Option(help="Folder for the plots; MODEL-plots beside the model unless given.", show_default=False),
     ] = None,
 ) -> None:
-    """Train a model on labelled flows, evaluate it honestly, and write it as one model file.
-
-    It is tested in every way that the data allows (netsift evaluate says more), and the worst honest figure is the one
-    to quote.
-    """
+    """Train as :data:`HELP` says."""
     from netsift.evaluation.protocols import chosen
     from netsift.evaluation.training import train as train_model
     from netsift.models.bundle import save_bundle

@@ -24,7 +24,10 @@ from netsift.models.learners.random_forest import RandomForest
 
 SMALL = GuardedForestSettings(trees=20, depth=6, guards=40)
 values = st.one_of(
-    st.just(MISSING), st.just(0.0), st.integers(0, 100).map(float), st.floats(0, 2.0**127, width=32, allow_subnormal=False)
+    st.just(MISSING),
+    st.just(0.0),
+    st.integers(0, 100).map(float),
+    st.floats(0, 2.0**127, width=32, allow_subnormal=False),
 )
 
 

@@ -189,7 +189,7 @@ def in_steps(matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
 
 
 def row_weights(classes: ClassIndices) -> Values:
-    """Return the weight of every row, mean 1: benign rows as much as all attacks, which go by the root of their class."""
+    """Return the weight of every row: benign rows as much as all attacks, and those by the root of their class."""
     counts = np.bincount(classes)
     weights: Values = 1 / np.sqrt(counts[classes])
     attack = classes > 0
