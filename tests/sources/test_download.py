@@ -88,12 +88,17 @@ def test_a_server_that_cannot_go_on_sends_everything(spoil: str, tmp_path: Path)
     assert target.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("note", [b"", b"[]", b"{", b"[" * 10_000, b'{"address": "https://other", "validator": "x"}'])
+@pytest.mark.parametrize(
+    "note", [b"", b"[]", b"{", b"[" * 10_000, b'{"address": "https://other", "validator": "x"}', b"own"]
+)
 def test_a_part_whose_version_is_not_known_is_not_built_upon(note: bytes, tmp_path: Path) -> None:
     target, behaviour = tmp_path / "x.bin", Behaviour(CONTENT)
     (tmp_path / "x.bin.part").write_bytes(b"something else")
     (tmp_path / "x.bin.part.json").write_bytes(note)
     with serving(behaviour) as address:
+        if note == b"own":
+            words = {"address": address, "validator": "\u65e5\r\nHost: x"}
+            (tmp_path / "x.bin.part.json").write_text(json.dumps(words))
         assert download(Wanted(address), target) == DIGEST
     assert behaviour.requested == [None]
 
@@ -222,6 +227,8 @@ def test_a_web_page_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_the_server_refuses_and_a_server_that_is_not_there_are_sentences(tmp_path: Path) -> None:
+    with serving(Behaviour(status=599)) as address, pytest.raises(UnreachableError, match=r"the server answers 599$"):
+        download(Wanted(address), tmp_path / "x.bin")
     with serving(Behaviour(status=404)) as address, pytest.raises(UnreachableError, match="answers 404 Not Found"):
         download(Wanted(address), tmp_path / "x.bin")
     with socket.socket() as free:

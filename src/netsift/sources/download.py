@@ -93,7 +93,8 @@ def download(wanted: Wanted, target: Path, progress: Progress = _say_nothing) ->
         return _download(wanted, target, part, note, progress)
     except urllib.error.HTTPError as error:
         error.close()
-        raise UnreachableError(f"{wanted.address}: the server answers {error.code} {error.reason}") from None
+        phrase = http.client.responses.get(error.code, "")  # not the server's, which may hold anything
+        raise UnreachableError(f"{wanted.address}: the server answers {error.code} {phrase}".rstrip()) from None
     except urllib.error.URLError as error:
         raise UnreachableError(f"{wanted.address}: {_reason(error.reason)}") from None
     except (http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
@@ -256,7 +257,7 @@ def _read_note(note: Path, address: str) -> str | None:
     if not isinstance(said, dict) or said.get("address") != address:
         return None
     validator = said.get("validator")
-    return validator if isinstance(validator, str) and validator.isprintable() else None
+    return validator if isinstance(validator, str) and validator.isascii() and validator.isprintable() else None
 
 
 def _write_note(note: Path, address: str, validator: str | None) -> None:

@@ -55,4 +55,5 @@ def as_text(value: Any) -> str | None:
     """Return a JSON value as the text that a table would have, in valid Unicode."""
     if value is None:
         return None
-    return str(value).encode("utf-8", errors="replace").decode("utf-8")
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", errors="replace").decode("utf-8")
