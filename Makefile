@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 COUNT ?= 2000000
+DATA ?= ../shared/data
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ CODE := src tests tools $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test static check format docs bench serve fuzz clean
+.PHONY: help demo test static check format docs bench quality serve fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ docs: $(VENV)/.dev ## Write the generated pages of docs/
 bench: $(VENV)/.dev ## Measure speed and memory beside other tools
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m pytest -q --benchmark-enable --benchmark-columns=min,median,rounds benchmarks
+
+quality: $(VENV)/.dev ## Measure how well models travel, on the public data in DATA
+	$(BIN)/python tools/quality.py --data $(DATA)
 
 serve: ## Serve the web page (not part of this version)
 	@echo "There is no web page in this version; 'make demo' shows the findings in the terminal." >&2
