@@ -24,14 +24,15 @@ import numpy as np
 
 from netsift.detectors.forest import ForestDetector
 from netsift.errors import InputError
+from netsift.evaluation.protocols import chosen
 from netsift.evaluation.training import train
 from netsift.models.artefacts import artefact
 from netsift.models.bundle import Bundle, save_bundle
 from netsift.models.dataset import Sampling, read_dataset
 from netsift.models.features import FEATURES
 from netsift.models.labelled import BENIGN, LabelledInput, labelled_batches
-from netsift.models.learners.forests import ForestSettings
-from netsift.models.learners.random_forest import RandomForest
+from netsift.models.learners.guarded_forest import GuardedForest, GuardedForestSettings
+from netsift.models.taxonomy import classify
 from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.statistics import ReadStatistics
 
@@ -43,19 +44,10 @@ SEEDS: Final = (101, 102, 103, 104, 105, 106)
 CLIENTS: Final = (6, 10, 16, 24, 8, 12)
 DURATION_S: Final = 900.0
 SNAP_LENGTH: Final = 96
-LEARNER: Final = RandomForest(ForestSettings(trees=100, depth=14, leaf_rows=3, seed=0))
+LEARNER: Final = GuardedForest(GuardedForestSettings(trees=80, guards=40))
+PROTOCOLS: Final = chosen(["by input", "leave-one-attack-out", "random split"])
 SAMPLING: Final = Sampling(max_rows_per_file=4_000)
 FOLDS: Final = 5
-
-CLASSES: Final = {
-    "port_scan": "port_scan", "ddos": "flood", "dos": "flood", "dhcp_flood": "flood", "dns_tunnel": "dns_tunnel",
-    "ftp_bruteforce": "brute_force", "ssh_bruteforce": "brute_force", "bruteforce_zerologon": "brute_force",
-    "rat_c2": "malware", "malware_c2": "malware", "malware": "malware", "icmp_c2": "malware", "cryptomining": "malware",
-    "Command and Control": "malware", "exfil": "exfiltration", "exploit": "exploit", "sql_injection": "exploit",
-    "web_attack": "exploit", "CredAccess": "lateral_movement", "Discovery": "lateral_movement",
-    "Lateral Movement": "lateral_movement", "lateral": "lateral_movement", "PrivEsc": "lateral_movement",
-}  # fmt: skip
-"""The class that each category of the list is learned as; what is not here is ``other_attack``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         inputs = [*simulated(Path(folder)), *(capture.source for capture in learned)]
         dataset = read_dataset(inputs, names, SAMPLING, report)
-    trained = train(dataset, LEARNER, FOLDS, report)
+    trained = train(dataset, LEARNER, FOLDS, report, PROTOCOLS)
     save_bundle(trained.bundle, arguments.model)
     card = trained.bundle.card + "".join(f"{line}\n" for line in unseen_lines(trained.bundle, held_back))
     arguments.card.write_text(card, encoding="utf-8")
@@ -106,7 +98,7 @@ def captures(table: Path) -> Iterator[Capture]:
     with table.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
             path, attack = table.parent / line["file"], line["label"] == "attack"
-            label = CLASSES.get(line["category"], "other_attack") if attack else BENIGN
+            label = line["category"] if attack else BENIGN
             capture = Capture(path, line["file"], attack, LabelledInput(path, label))
             if path.exists() and readable(capture.source):
                 yield capture
@@ -122,11 +114,15 @@ def readable(source: LabelledInput) -> bool:
 
 def halves(everything: list[Capture]) -> tuple[list[Capture], list[Capture]]:
     """Return (learned, held back): of every class, every second capture in the order of the hashes of their names."""
+
+    def class_of(capture: Capture) -> str:
+        return classify(str(capture.source.label)).name
+
     order = sorted(everything, key=lambda capture: hashlib.sha256(capture.name.encode()).digest())
     learned: list[Capture] = []
     held_back: list[Capture] = []
-    for label in sorted({str(capture.source.label) for capture in order}):
-        of_class = [capture for capture in order if capture.source.label == label]
+    for name in sorted(set(map(class_of, order))):
+        of_class = [capture for capture in order if class_of(capture) == name]
         learned += of_class[::2]
         held_back += of_class[1::2]
     return learned, held_back
