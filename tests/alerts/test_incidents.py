@@ -14,6 +14,7 @@ from netsift.alerts.incidents import SLOW, STORM_GROUPS, Incidents, incidents
 from netsift.alerts.volume import LEAST, least_volume
 from netsift.models.taxonomy import NAMES
 from tests.alerts.test_grouping import GAP_NS, Flow, flagged
+from tests.conftest import ROOT
 
 ATTACKS = ("port_scan", "flood", "worm", "brute_force", "exploit")
 SCAN, FLOOD, WORM, BRUTE_FORCE, EXPLOIT = range(len(ATTACKS))
@@ -165,6 +166,13 @@ def test_volume_is_known_under_every_name() -> None:
         "other",
     }
     assert {name for name in NAMES if least_volume(name) is None} == of_one_flow
+
+
+def test_the_numbers_are_documented() -> None:
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    for name, least in LEAST.items():
+        numbers = " | ".join(str(number or "–") for number in (least.flows, least.packets, least.spread))
+        assert f"| {name} | {numbers} | {least.reason} |" in page
 
 
 flow_lists = st.lists(
