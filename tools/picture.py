@@ -9,7 +9,9 @@ from typing import Final
 from rich.console import Console
 
 from netsift.alerts.pipeline import find
-from netsift.cli.detect import default_model, findings_table
+from netsift.cli.detect import default_model
+from netsift.cli.findings import RANKING, findings_table
+from netsift.cli.progress import counted
 from netsift.detectors.forest import ForestDetector
 from netsift.models.bundle import load_bundle
 from netsift.sources.flows import read_flows
@@ -18,8 +20,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CAPTURE: Final = ROOT / "examples" / "demo.pcap.gz"
 PICTURE: Final = ROOT / "docs" / "images" / "findings.svg"
 FALSE_POSITIVE_RATE: Final = 0.01
-ROWS: Final = 8
-WIDTH: Final = 150
+ROWS: Final = 6
+WIDTH: Final = 100
 
 
 def main() -> None:
@@ -29,7 +31,9 @@ def main() -> None:
     found = find(read_flows(CAPTURE), ForestDetector(bundle), bundle.reference, threshold)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print("$ netsift detect examples/demo.pcap.gz")
-    console.print(f"{found.packets:,} packets, {found.flows:,} flows, {found.flagged:,} flagged")
+    flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
+    console.print(f"{flows}, {found.flagged:,} flagged, {counted(len(found.findings), 'finding')}", highlight=False)
+    console.print(RANKING, highlight=False)
     console.print(findings_table(found.findings[:ROWS]))
     PICTURE.parent.mkdir(exist_ok=True)
     console.save_svg(str(PICTURE), title="netsift")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from netsift.alerts.grouping import MANY_SOURCES, FindingGroups, Group
 from netsift.alerts.incidents import SLOW, STORM_GROUPS, Incidents, incidents
-from netsift.alerts.volume import LEAST, least_volume
+from netsift.alerts.volume import LEAST, volume_class
 from netsift.models.taxonomy import NAMES
 from tests.alerts.test_grouping import GAP_NS, Flow, flagged
+from tests.conftest import ROOT
 
 ATTACKS = ("port_scan", "flood", "worm", "brute_force", "exploit")
 SCAN, FLOOD, WORM, BRUTE_FORCE, EXPLOIT = range(len(ATTACKS))
@@ -106,6 +107,14 @@ def test_two_names_of_one_flood_by_many_are_one_finding() -> None:
     assert (names([group]), len(group.sources)) == (["flood"], 30 + MANY_SOURCES)
 
 
+def test_a_sweep_over_a_network_is_one_finding_whatever_each_host_made_of_it() -> None:
+    sweep = [Flow(target=f"10.2.0.{host}", attack=(SCAN, SCAN, WORM)[host % 3]) for host in range(30)]
+    spray = [Flow(target=f"10.3.0.{host}", attack=BRUTE_FORCE) for host in range(30)]
+    swept, sprayed = told(sweep + spray).findings
+    assert {(ATTACKS[one.attack], one.flows) for one in (swept, sprayed)} == {("port_scan", 30), ("brute_force", 30)}
+    assert len(told([*sweep, *(replace(flow, source="10.0.0.9") for flow in sweep)]).findings) == 2
+
+
 def test_a_few_flows_go_with_the_finding_that_has_their_target() -> None:
     hosts = [Flow(target=f"10.2.0.{host}") for host in range(9)]
     found = told([*hosts, Flow(target="10.2.0.3", attack=FLOOD), Flow(target="10.3.0.3", attack=BRUTE_FORCE)])
@@ -146,25 +155,22 @@ def test_cut_groups_are_large() -> None:
 
 
 def test_volume_is_known_under_every_name() -> None:
-    for name in ("flood", "reflection", "http_flood", "DDoS", "DoS Hulk", "drdos_ntp"):
-        assert least_volume(name) is LEAST["flood"], name
-    for name in ("scan", "port_scan", "PortScan", "Reconnaissance"):
-        assert least_volume(name) is LEAST["scan"], name
-    for name in ("brute_force", "SSH-Patator"):
-        assert least_volume(name) is LEAST["brute_force"], name
-    assert least_volume("Worms") is least_volume("worm") is LEAST["worm"]
-    of_one_flow = {
-        "benign",
-        "slow_http",
-        "web_attack",
-        "c2",
-        "infiltration",
-        "exfiltration",
-        "tunnel",
-        "exploit",
-        "other",
-    }
-    assert {name for name in NAMES if least_volume(name) is None} == of_one_flow
+    for known, spellings in {
+        "flood": ("flood", "reflection", "http_flood", "DDoS", "DoS Hulk", "drdos_ntp"),
+        "scan": ("scan", "port_scan", "PortScan", "Reconnaissance"),
+        "brute_force": ("brute_force", "SSH-Patator"),
+        "worm": ("worm", "Worms"),
+    }.items():
+        assert {volume_class(name) for name in spellings} == {known}
+    one_flow = {"benign", "slow_http", "web_attack", "c2", "infiltration", "exfiltration", "tunnel", "exploit", "other"}
+    assert {name for name in NAMES if not volume_class(name)} == one_flow
+
+
+def test_the_numbers_are_documented() -> None:
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    for name, least in LEAST.items():
+        numbers = " | ".join(str(number or "–") for number in (least.flows, least.packets, least.spread))
+        assert f"| {name} | {numbers} | {least.reason} |" in page
 
 
 flow_lists = st.lists(

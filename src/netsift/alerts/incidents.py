@@ -2,10 +2,13 @@
 
 A model that is asked flow by flow gives the flows of one scan several names. Here the groups of one source and the same
 targets that lie close in time become one, named after the attack that most of its flows were taken for among those that
-it is large enough for (:mod:`netsift.alerts.volume`). What is left and too small for its name goes with a larger group
-of its source that has the same targets, or with the other small groups of its source where they are enough together;
-for this the gaps may be longer, because scans are often slow. Small floods by many sources in quick succession, each
-with targets of its own, are one with forged addresses at both ends.
+it is large enough for (:mod:`netsift.alerts.volume`). So do those of one source and many targets each, whichever these
+are, where they look like scans, worms or floods: one sweep over a network.
+
+What is left and too small for its name goes with a larger group of its source that has the same targets, or with the
+other small groups of its source where they are enough together; for this the gaps may be longer, because scans are
+often slow. Small floods by many sources in quick succession, each with targets of its own, are one with forged
+addresses at both ends.
 """
 
 from __future__ import annotations
@@ -16,7 +19,11 @@ from functools import reduce
 from typing import Final
 
 from netsift.alerts.grouping import MANY_SOURCES, Group, joined, rank
-from netsift.alerts.volume import LEAST, is_enough, least_volume
+from netsift.alerts.volume import is_enough, volume_class
+
+MANY_TARGETS: Final = 8
+SWEEPS: Final = frozenset({"scan", "worm", "flood"})
+"""From so many targets on, what looks like these is one sweep of its source."""
 
 SLOW: Final = 6
 """How many times longer than within a group the gaps between small groups of one source may be."""
@@ -47,13 +54,13 @@ def incidents(groups: Iterable[Group], attacks: Sequence[str], gap_ns: int) -> I
     kept: list[Group] = []
     for group in groups:
         (kept if group.truncated else whole).append(group)
-    kept += [merging.together(run) for run in merging.runs(whole, _who_and_whom, gap_ns)]
+    kept += [merging.together(run) for run in merging.runs(whole, merging.who_and_whom, gap_ns)]
     settled = [group for run in merging.runs(kept, _source, SLOW * gap_ns) for group in merging.settled(run)]
     found = [group for group in settled if merging.enough(group)]
     small = [group for group in settled if not merging.enough(group)]
     too_few: list[Group] = []
     for run in merging.runs(small, _attack, STORM_GAP_NS):
-        if len(run) >= STORM_GROUPS and least_volume(attacks[run[0].attack]) is LEAST["flood"]:
+        if len(run) >= STORM_GROUPS and volume_class(attacks[run[0].attack]) == "flood":
             found.append(merging.together(run))
         else:
             too_few += run
@@ -88,6 +95,13 @@ class _Merging:
                 run.append(group)
                 latest_ns = max(latest_ns, group.end_ns)
             yield run
+
+    def who_and_whom(self, group: Group) -> Hashable:
+        """Return what groups must have alike to be one doing."""
+        if len(group.sources) >= MANY_SOURCES and len(group.targets) == 1:
+            return "", next(iter(group.targets))
+        sweep = len(group.targets) >= MANY_TARGETS and volume_class(self.attacks[group.attack]) in SWEEPS
+        return frozenset(group.sources), "" if sweep else frozenset(group.targets)
 
     def together(self, groups: Sequence[Group]) -> Group:
         """Return one group, named after the attack of most of its flows among those that it is large enough for.
@@ -137,12 +151,6 @@ class _Merging:
         whole = reduce(joined, [group.copy() for group in small])
         enough = any(is_enough(self.attacks[attack], whole) for attack in whole.flows_of_attack)
         return [self.together(small)] if enough else small
-
-
-def _who_and_whom(group: Group) -> Hashable:
-    if len(group.sources) >= MANY_SOURCES and len(group.targets) == 1:
-        return "", next(iter(group.targets))
-    return frozenset(group.sources), frozenset(group.targets)
 
 
 def _source(group: Group) -> Hashable:

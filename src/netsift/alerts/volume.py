@@ -43,13 +43,13 @@ LEAST: Final[dict[str, Volume]] = {
 """The least volume by class of the taxonomy; a name of its own (``worm``) goes before its class (``exploit``)."""
 
 
-def least_volume(attack: str) -> Volume | None:
-    """Return what an attack of this name, or of any label of its class, has at least; None where one flow can be it."""
-    name = attack.casefold()
-    return LEAST.get(name.removesuffix("s")) or LEAST.get(classify(attack).name)
+def volume_class(attack: str) -> str:
+    """Return the key of :data:`LEAST` for an attack of any name or spelling, empty where one flow can be it."""
+    own, of_taxonomy = attack.casefold().removesuffix("s"), classify(attack).name
+    return next((name for name in (own, of_taxonomy) if name in LEAST), "")
 
 
 def is_enough(attack: str, group: Group) -> bool:
     """Return whether a group of flows can be an attack of this name; one whose members were cut is large."""
-    least = least_volume(attack)
-    return least is None or group.truncated or least.reached_by(group)
+    name = volume_class(attack)
+    return not name or group.truncated or LEAST[name].reached_by(group)
