@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from netsift.errors import InputError
 from netsift.models.graph import INPUT, IR_VERSION, OPSETS, OUTPUTS
-from netsift.models.trees import LEAF, TreeEnsemble, with_inner_values
+from netsift.models.trees import LEAF, TreeEnsemble, depth, with_inner_values
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -63,7 +63,9 @@ def audit_graph(serialised: bytes, learner: str, feature_names: Sequence[str], c
     _check_shapes(model, len(feature_names), classes)
     if model.graph.doc_string != "\n".join(feature_names):
         raise InputError("the model's graph has its columns in another order than the manifest, or has other columns")
-    return form.ensemble(_attributes(_only_node(model), form), len(feature_names), classes)
+    trees = form.ensemble(_attributes(_only_node(model), form), len(feature_names), classes)
+    depth(trees)  # refuses trees too deep to be explained
+    return trees
 
 
 def with_columns(serialised: bytes, feature_names: Sequence[str]) -> bytes:
@@ -186,8 +188,9 @@ def _forest(attributes: Attributes, features: int, classes: int) -> TreeEnsemble
         raise InputError("the model's tree ensemble asks for a feature that the manifest does not have")
     feature = np.where(leaf, LEAF, asked)
     leaf_values = _leaf_values(attributes, roots, leaf, classes)
-    values = with_inner_values(leaf_values, attributes["nodes_hitrates"], feature, left, right)
-    return TreeEnsemble(roots, feature, attributes["nodes_values"].astype(np.float32), left, right, values)
+    cover = attributes["nodes_hitrates"]
+    values = with_inner_values(leaf_values, cover, feature, left, right)
+    return TreeEnsemble(roots, feature, attributes["nodes_values"].astype(np.float32), left, right, values, cover)
 
 
 def _check_lengths(attributes: Attributes, nodes: int) -> None:
