@@ -80,10 +80,10 @@ def _ascend(level, walk, sums, points, weights, values):
 def shapley_values(matrix, trees, quadrature, walk, products, sums, block, out):
     """Add to ``out`` (rows, features) float64 the Shapley value of every feature for every row of ``matrix``, float32.
 
-    ``trees`` are the arrays of all nodes (feature with :data:`LEAF` for none, threshold, left, right, cover, value) and
-    the roots. ``quadrature`` are the points in 0 to 1 and their weights. The rest is memory: ``walk`` (levels,) of int64,
-    int64, float64, int64 and (levels, ROWS) of float64; ``products`` and ``sums`` (levels, points, ROWS), ``block``
-    (ROWS,), where levels is the number of nodes on the longest path.
+    ``trees`` are the arrays of all nodes (feature or :data:`LEAF`, threshold, left, right, cover, value) and the roots.
+    ``quadrature`` are the points in 0 to 1 and their weights. The rest is memory: ``walk`` (levels,) of int64, int64,
+    float64, int64 and (levels, ROWS) of float64; ``products`` and ``sums`` (levels, points, ROWS), ``block`` (ROWS,),
+    where levels is the number of nodes on the longest path.
     """
     feature, threshold, left, right, cover, value, roots = trees
     path, visits, share, _, passed = walk
