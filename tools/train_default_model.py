@@ -24,6 +24,7 @@ import numpy as np
 
 from netsift.detectors.forest import ForestDetector
 from netsift.errors import InputError
+from netsift.evaluation.leakage import audit, with_audit
 from netsift.evaluation.protocols import chosen
 from netsift.evaluation.training import train
 from netsift.models.artefacts import artefact
@@ -73,7 +74,7 @@ def main() -> None:
         inputs = [*simulated(Path(folder)), *(capture.source for capture in learned)]
         dataset = read_dataset(inputs, names, SAMPLING, report)
     trained = train(dataset, LEARNER, FOLDS, report, PROTOCOLS)
-    save_bundle(trained.bundle, arguments.model)
+    save_bundle(with_audit(trained.bundle, audit(dataset, LEARNER.settings.seed)), arguments.model)
     card = trained.bundle.card + "".join(f"{line}\n" for line in unseen_lines(trained.bundle, held_back))
     arguments.card.write_text(card, encoding="utf-8")
     print(card)

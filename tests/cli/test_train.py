@@ -53,9 +53,13 @@ def test_two_files_give_a_model_two_protocols_and_plots(tmp_path: Path) -> None:
         "Columns that matter most",
     ):
         assert words in result.stdout
-    assert load_bundle(tmp_path / "model.netsift").manifest.classes == ["benign", "flood", "scan"]
+    manifest = load_bundle(tmp_path / "model.netsift").manifest
+    assert manifest.classes == ["benign", "flood", "scan"]
+    assert manifest.audit
+    assert all(entry.check in result.stdout for entry in manifest.audit)
     assert sorted(path.name for path in (tmp_path / "model-plots").iterdir()) == [
-        "confusion_matrix.png", "feature_importance.png", "precision_recall.png", "roc_curve.png",
+        "calibration.png", "confusion_matrix.png", "feature_importance.png", "precision_recall.png", "protocols.png",
+        "roc_curve.png",
     ]  # fmt: skip
 
 
@@ -74,7 +78,7 @@ def test_whole_inputs_are_labelled_by_option(tmp_path: Path) -> None:
     result = train("--benign", benign, "--attack", attack, "-o", tmp_path / "m.netsift")
     assert "benign 80, other 80" in result.stderr
     assert "leaves only benign or only attack flows" in result.stdout
-    assert "no plots were drawn, because matplotlib is not installed" in result.stderr
+    assert "no plots were drawn: they need matplotlib and seaborn" in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.parquet", "m.netsift", "quiet.parquet"]
 
 

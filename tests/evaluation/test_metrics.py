@@ -13,12 +13,16 @@ from sklearn.calibration import calibration_curve
 
 from netsift.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
+    Curve,
     Values,
     attack_scores,
     benign_rows_needed,
     brier_score,
     calibration_error,
     class_results,
+    confusion_counts,
+    curve_measures,
+    curve_points,
     f1_of_flagging_all,
     f1_score,
     in_use,
@@ -201,3 +205,22 @@ def test_without_recalls_the_area_decides() -> None:
     good, poor = measured(truth, np.eye(3)[truth], "good"), measured(truth, probabilities, "poor")
     assert recall_at(good, 0.01) is None
     assert worst([poor, good]).protocol == "poor"
+
+
+def test_curve_points_are_few_and_end_where_everything_is_flagged() -> None:
+    random = np.random.default_rng(0)
+    attack = random.random(20_000) < 0.3
+    score: Values = np.round(np.clip(random.normal(0.3 + 0.4 * attack, 0.2), 0, 1), 6).astype(np.float64)
+    points = curve_points(Curve.of(attack, score), score)
+    assert 100 < len(points.score) <= 200
+    assert (points.false_positive_rate[-1], points.recall[-1]) == (1.0, 1.0)
+    for value, wrong, found in zip(points.score, points.false_positive_rate, points.recall, strict=True):
+        assert wrong == pytest.approx((score[~attack] >= value).mean(), abs=1e-6)
+        assert found == pytest.approx((score[attack] >= value).mean(), abs=1e-6)
+    area = np.trapezoid([0, *points.recall], [0, *points.false_positive_rate])
+    exact = curve_measures(Curve.of(attack, score), np.ones((1, len(score))), ())["roc_auc"][0]
+    assert area == pytest.approx(exact, abs=2e-3)
+
+
+def test_confusion_counts_have_the_label_down() -> None:
+    assert confusion_counts(np.array([0, 0, 2]), np.array([0, 1, 1]), 3) == [[1, 1, 0], [0, 0, 0], [0, 1, 0]]

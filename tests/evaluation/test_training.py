@@ -112,17 +112,27 @@ def test_noise_has_no_permutation_importance() -> None:
     assert sum(entry.impurity for entry in found) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_name_is_no_formula(tmp_path: Path) -> None:
+    manifest = small_model().bundle.manifest
+    odd = [one.model_copy(update={"protocol": r"$\frac{$ $x" * 9}) for one in manifest.evaluation]
+    bad = manifest.model_copy(
+        update={"evaluation": odd, "classes": [r"$\bad$", "$", r"\$x$"], "headline": odd[0].protocol}
+    )
+    assert len(draw_plots(tmp_path, bad)) == 6
+
+
 def test_plots_are_drawn_alike_twice(tmp_path: Path) -> None:
-    trained = small_model()
-    manifest = trained.bundle.manifest
+    manifest = small_model().bundle.manifest
 
     def draw(folder: Path) -> dict[str, bytes]:
-        truth = (trained.truth, trained.predicted)
-        paths = draw_plots(folder, trained.curves, manifest.classes, truth, manifest.importance)
+        paths = draw_plots(folder, manifest)
         assert sorted(folder.iterdir()) == sorted(paths)
         return {path.name: path.read_bytes() for path in paths}
 
     first = draw(tmp_path / "a" / "plots")
-    assert set(first) == {"roc_curve.png", "precision_recall.png", "confusion_matrix.png", "feature_importance.png"}
+    assert set(first) == {
+        "calibration.png", "confusion_matrix.png", "feature_importance.png", "precision_recall.png", "protocols.png",
+        "roc_curve.png",
+    }  # fmt: skip
     assert all(content.startswith(b"\x89PNG") for content in first.values())
     assert draw(tmp_path / "b") == first

@@ -29,6 +29,7 @@ from tests.naive.parts import (
     unchanged,
     unsigned,
 )
+from tests.naive.shapley import shapley_values
 
 TWINS: Final[dict[str, Callable[..., Any]]] = {
     "add_active": time_statistics,
@@ -65,6 +66,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "remove_from_wheel": remove_from_wheel,
     "scan_pcap": read_records,
     "scan_pcapng": read_records,
+    "shapley_values": shapley_values,
     "siphash_words": siphash,
     "start_detail": measure,
     "write_addresses": address_text,

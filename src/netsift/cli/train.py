@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from netsift.evaluation.training import Trained
-    from netsift.models.dataset import Dataset
     from netsift.models.manifest import Manifest
 
 HELP = """
@@ -83,6 +82,8 @@ def train(
     ] = None,
 ) -> None:
     """Train as :data:`HELP` says."""
+    from netsift.cli.evaluation_tables import print_audit
+    from netsift.evaluation.leakage import audit, with_audit
     from netsift.evaluation.protocols import chosen
     from netsift.evaluation.training import train as train_model
     from netsift.models.bundle import save_bundle
@@ -101,11 +102,15 @@ def train(
         names = common_columns(inputs, columns)
         dataset = read_dataset(inputs, names, sampling, progress)
         say_what_was_read(dataset)
+        progress("auditing", 0, 1)
+        findings = audit(dataset, seed)
         trained = train_model(dataset, chosen_learner, folds, progress, asked, trials=tune)
-    save_bundle(trained.bundle, output)
+    bundle = with_audit(trained.bundle, findings)
+    save_bundle(bundle, output)
+    print_audit(findings)
     _print_results(trained)
     typer.echo(f"model: {output}")
-    _draw(trained, dataset, plots or output.with_name(f"{output.stem}-plots"))
+    _draw(bundle.manifest, plots or output.with_name(f"{output.stem}-plots"))
 
 
 def _print_results(trained: Trained) -> None:
@@ -150,12 +155,11 @@ def _protocol_table(manifest: Manifest) -> Table:
     return table
 
 
-def _draw(trained: Trained, dataset: Dataset, folder: Path) -> None:
+def _draw(manifest: Manifest, folder: Path) -> None:
     from netsift.evaluation.plots import draw_plots, plots_available
 
     if not plots_available():
-        typer.echo("no plots were drawn, because matplotlib is not installed: pip install 'netsift[plots]'", err=True)
+        typer.echo("no plots were drawn: they need matplotlib and seaborn: pip install 'netsift[plots]'", err=True)
         return
-    truth_and_predicted = (trained.truth, trained.predicted)
-    draw_plots(folder, trained.curves, dataset.names, truth_and_predicted, trained.bundle.manifest.importance)
+    draw_plots(folder, manifest)
     typer.echo(f"plots: {folder}/")

@@ -15,9 +15,15 @@ def register(application: typer.Typer) -> None:
 def warmup() -> None:
     """Compile every kernel into the cache and say how long it took and where they are."""
     started = time.monotonic()
+    import numpy as np
+
+    from netsift.cli.detect import default_model
     from netsift.kernels.jit import cache_directory
+    from netsift.models.bundle import load_bundle
     from netsift.sources.warmup import compile_all
 
+    bundle = load_bundle(default_model())
+    bundle.explanation.contributions(np.zeros((1, len(bundle.manifest.features)), dtype=np.float32))
     compile_all()
     folder = cache_directory()
     place = f"kept in {folder}" if folder else "not kept: no cache directory can be written"

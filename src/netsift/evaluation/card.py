@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from netsift.evaluation.metrics import thresholds_from
-from netsift.models.manifest import Manifest, ProtocolResult
+from netsift.models.manifest import Importance, Manifest, ProtocolResult
 
 _MOST_INPUTS: Final = 40
 _MOST_FEATURES: Final = 15
+_MOST_GROUPS: Final = 10
 
 
 def model_card(manifest: Manifest) -> str:
@@ -77,13 +78,34 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%" if share >= 0.001 else f"{100 * share:g}%"
 
 
+def importance_groups(manifest: Manifest) -> dict[str, list[Importance]]:
+    """Return the groups of features that stand in for each other by leader, the group that matters most first."""
+    groups: dict[str, list[Importance]] = {}
+    for entry in manifest.importance:
+        if entry.group is not None:
+            groups.setdefault(entry.group, []).append(entry)
+    return dict(sorted(groups.items(), key=lambda item: -(item[1][0].group_permutation or 0.0)))
+
+
+def _groups(manifest: Manifest) -> Iterator[str]:
+    groups = importance_groups(manifest)
+    if groups:
+        yield ""
+        yield "Columns that rise and fall together stand in for each other; shuffled together they lose:"
+        yield ""
+    for entries in list(groups.values())[:_MOST_GROUPS]:
+        yield f"- {entries[0].group_permutation or 0:.4f}: {', '.join(entry.feature for entry in entries)}"
+
+
 def _origin(manifest: Manifest) -> Iterator[str]:
     yield "## Columns that matter most"
     yield ""
-    yield "| column | ROC AUC lost when shuffled | share in the model |"
-    yield "|---|---|---|"
+    yield "| column | ROC AUC lost when shuffled | share in the model | lost with its group |"
+    yield "|---|---|---|---|"
     for entry in manifest.importance[:_MOST_FEATURES]:
-        yield f"| {entry.feature} | {entry.permutation:.4f} | {entry.impurity:.4f} |"
+        together = "" if entry.group_permutation is None else f"{entry.group_permutation:.4f}"
+        yield f"| {entry.feature} | {entry.permutation:.4f} | {entry.impurity:.4f} | {together} |"
+    yield from _groups(manifest)
     yield ""
     yield "## Thresholds"
     yield ""

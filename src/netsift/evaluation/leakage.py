@@ -9,7 +9,7 @@ detection dataset", 2021, do it for one set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -19,8 +19,10 @@ import numpy.typing as npt
 from netsift.evaluation.splits import Labels, stratified_folds
 from netsift.flows import schema
 from netsift.models.artefacts import artefact, plain_name
+from netsift.models.bundle import Bundle
 from netsift.models.dataset import UNKNOWN, Dataset
 from netsift.models.features import MISSING, FeatureMatrix
+from netsift.models.manifest import AuditEntry
 
 MOST_ROWS: Final = 100_000
 """Rows, drawn at random, on which columns are looked at one by one."""
@@ -46,6 +48,7 @@ MUCH_COPIED: Final = 0.01
 
 _FOLDS: Final = 5
 _MOST_NAMED: Final = 12
+_LONGEST_TEXT: Final = 10_000
 _SIGNIFICANT_DIGITS: Final = 3
 
 
@@ -108,6 +111,17 @@ def audit(dataset: Dataset, seed: int = 0) -> tuple[Finding, ...]:
     ]
     order = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def with_audit(bundle: Bundle, findings: Sequence[Finding]) -> Bundle:
+    """Return the bundle of a model with what the audit of its training data found."""
+    entries = [
+        AuditEntry.model_validate(
+            {"check": one.check, "severity": str(one.severity), "what": one.what[:_LONGEST_TEXT], "advice": one.advice}
+        )
+        for one in findings
+    ]
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"audit": entries}))
 
 
 def _sample(rows: int, seed: int) -> npt.NDArray[np.int64]:

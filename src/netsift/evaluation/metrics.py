@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsift.evaluation.splits import Labels
-from netsift.models.manifest import ClassResult, OperatingPoint, ProtocolResult, ReliabilityBin
+from netsift.models.manifest import ClassResult, CurvePoints, OperatingPoint, ProtocolResult, ReliabilityBin
 
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -23,6 +23,7 @@ HEADLINE_RATE: Final = 0.01
 
 RELIABILITY_BINS: Final = 10
 
+_MOST_POINTS: Final = 200
 _EVEN: Final = 0.5
 _DIGITS: Final = 6
 _ALMOST: Final = 1e-9
@@ -169,9 +170,9 @@ def f1_of_flagging_all(result: ProtocolResult) -> float | None:
 
     Where most of the data is attacks, as in many public sets, it is high, and an F1 near it shows nothing.
     """
-    parts = [(one.rows, one.attack_rows) for one in result.parts if one.f1 is not None] if result.averaged else []
-    if not parts:
-        if result.attack_rows is None:
+    parts = [(one.rows, one.attack_rows) for one in result.parts if one.f1 is not None and one.rows]
+    if not parts or not result.averaged:
+        if result.attack_rows is None or not result.rows:
             return None
         parts = [(result.rows, result.attack_rows)]
     return rounded(float(np.mean([2 * attacks / (rows + attacks) for rows, attacks in parts])))
@@ -197,6 +198,34 @@ def class_results(
             )
         )
     return results
+
+
+def curve_points(curve: Curve, score: Values) -> CurvePoints:
+    """Return at most 200 steps of a curve, close where false positives are few; both kinds of rows must be there."""
+    found, wrong = (counts[0] / counts[0, -1] for counts in curve.counts(np.ones((1, len(score)))))
+    grid = _MOST_POINTS // 2 - 1
+    kept = np.concatenate(
+        [
+            np.searchsorted(wrong, np.geomspace(wrong[wrong > 0].min(), 1, grid), side="right") - 1,
+            np.searchsorted(found, np.linspace(0, 1, grid)),
+            [0, len(wrong) - 1],
+        ]
+    )
+    steps = np.unique(np.clip(kept, 0, len(wrong) - 1))
+    at = score[curve.order][curve.ends][steps]
+    return CurvePoints(
+        score=[rounded(value) for value in at],
+        false_positive_rate=[rounded(value) for value in wrong[steps]],
+        recall=[rounded(value) for value in found[steps]],
+    )
+
+
+def confusion_counts(truth: Labels, predicted: Labels, classes: int) -> list[list[int]]:
+    """Return how many rows of each class (down) have which likeliest class (across)."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    rows: list[list[int]] = counts.tolist()
+    return rows
 
 
 def brier_score(attack: Flags, score: Values) -> float:

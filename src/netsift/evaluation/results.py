@@ -20,7 +20,9 @@ from netsift.evaluation.metrics import (
     brier_score,
     calibration_error,
     class_results,
+    confusion_counts,
     curve_measures,
+    curve_points,
     flag_measures,
     operating_point,
     recall_name,
@@ -70,7 +72,7 @@ def protocol_result(
     compared = [part for part in parts if _both(part)] if protocol.averaged else []
     compared = compared or [_part(scored, attack, np.ones(len(attack), dtype=np.bool_))]
     figures = mean_figures(compared)
-    curve = reliability(attack, scored.score)
+    bins = reliability(attack, scored.score)
     units = drawn_units(dataset)
     return ProtocolResult(
         protocol=protocol.name,
@@ -83,12 +85,14 @@ def protocol_result(
         threshold=rounded(scored.threshold.mean()),
         operating_points=list(_operating_points(attack, scored.score, compared, figures)),
         brier=rounded(brier_score(attack, scored.score)),
-        calibration_error=rounded(calibration_error(curve)),
-        reliability=curve,
+        calibration_error=rounded(calibration_error(bins)),
+        reliability=bins,
         classes=class_results(dataset.names, truth, scored.predicted, scored.flagged),
         intervals=intervals(compared, units, _answered(compared), seed, resamples) if resamples else {},
         interval_unit=units.name if resamples else "",
         parts=[_part_result(name, part) for name, part in zip(scored.names, parts, strict=True)],
+        curve=curve_points(Curve.of(attack, scored.score), scored.score),
+        confusion=confusion_counts(truth, scored.predicted, len(dataset.names)),
     )
 
 

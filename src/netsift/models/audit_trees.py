@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from netsift.errors import InputError
 from netsift.models.graph import INPUT, OUTPUTS
-from netsift.models.trees import LEAF, MarginTrees, TreeEnsemble, with_inner_values
+from netsift.models.trees import LEAF, MarginTrees, TreeEnsemble, depth, with_inner_values
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -114,8 +114,12 @@ def _ensemble(attributes: Attributes, weights: npt.NDArray[np.float64]) -> TreeE
     feature = np.where(leaf, LEAF, attributes["nodes_featureids"])
     node = roots[attributes["class_treeids"]] + attributes["class_nodeids"]
     leaf_values = np.bincount(node, weights=weights, minlength=len(leaf)).astype(np.float64)
-    values = with_inner_values(leaf_values, attributes["nodes_hitrates"], feature, left, right)
-    return TreeEnsemble(roots, feature, attributes["nodes_values"].astype(np.float32), left, right, values)
+    cover = attributes["nodes_hitrates"]
+    values = with_inner_values(leaf_values, cover, feature, left, right)
+    thresholds = attributes["nodes_values"].astype(np.float32)
+    trees = TreeEnsemble(roots, feature, thresholds, left, right, values, cover)
+    depth(trees)  # refuses trees too deep to be explained
+    return trees
 
 
 def _only_node(model: ModelProto) -> NodeProto:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FORMAT_VERSION: Final = 3
 """Raised when an older netsift could not read a newer bundle rightly; :mod:`netsift.models.upgrade` reads the older."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 SettingName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 Setting = (
@@ -85,6 +85,26 @@ class ReliabilityBin(_Strict):
     attacks: Share
 
 
+class CurvePoints(_Strict):
+    """What flagging from a score on finds: shares of benign and of attack rows at or above it, by falling score.
+
+    At most 200 points, close together where false positives are few; ROC and precision-recall curves are drawn from
+    them.
+    """
+
+    score: Annotated[list[Share], Field(max_length=200)]
+    false_positive_rate: Annotated[list[Share], Field(max_length=200)]
+    recall: Annotated[list[Share], Field(max_length=200)]
+
+    @model_validator(mode="after")
+    def _is_a_curve(self) -> CurvePoints:
+        if not len(self.score) == len(self.false_positive_rate) == len(self.recall):
+            raise ValueError("its curve's lists differ in length")
+        if sorted(self.false_positive_rate) != self.false_positive_rate or sorted(self.recall) != self.recall:
+            raise ValueError("its curve goes backwards")
+        return self
+
+
 class PartResult(_Strict):
     """One split of a protocol: a fold, a day, a kind of attack, a network. None where there is only one kind of row.
 
@@ -107,7 +127,9 @@ class ProtocolResult(_Strict):
 
     ``accuracy``, ``balanced_accuracy`` and ``f1`` are those at thresholds chosen on the training side, of which
     ``threshold`` is the mean; what an older netsift wrote has no ``threshold``, and there it was 0.5. ``intervals`` are
-    by name of the measure, drawn by ``interval_unit``. ``averaged`` figures are means over ``parts``.
+    by name of the measure, drawn by ``interval_unit``. ``averaged`` figures are means over ``parts``. ``curve`` and
+    ``confusion`` are taken over all tested rows; the latter counts rows by class (down) and likeliest class (across),
+    in the order of the model's classes.
     """
 
     protocol: Name
@@ -130,14 +152,31 @@ class ProtocolResult(_Strict):
     intervals: dict[Name, Interval] = {}
     interval_unit: str = ""
     parts: list[PartResult] = []
+    curve: CurvePoints | None = None
+    confusion: Annotated[list[Annotated[list[Count], Field(max_length=200)]], Field(max_length=200)] = []
 
 
 class Importance(_Strict):
-    """How much one feature matters: share of impurity it removes, and ROC AUC lost when it is shuffled."""
+    """How much one feature matters: share of impurity it removes, and ROC AUC lost when it is shuffled.
+
+    Features that rise and fall together stand in for each other, so that each alone seems to matter little. All of them
+    have the same ``group``, the feature of theirs that matters most, and what is lost when they are shuffled together.
+    """
 
     feature: Name
     impurity: float
     permutation: float
+    group: Name | None = None
+    group_permutation: float | None = None
+
+
+class AuditEntry(_Strict):
+    """One finding of the audit of the training data (:mod:`netsift.evaluation.leakage`)."""
+
+    check: Name
+    severity: Literal["note", "warning", "error"]
+    what: Annotated[str, Field(max_length=10_000)]
+    advice: Annotated[str, Field(max_length=10_000)]
 
 
 class Period(_Strict):
@@ -173,7 +212,8 @@ class Manifest(_Strict):
     """Everything a bundle says about its model.
 
     ``dialect`` says whose column names and units the features have. ``techniques`` has the MITRE ATT&CK ids of the
-    classes that have any. ``members`` has the SHA-256 of every other file in the bundle but the signature.
+    classes that have any. ``audit`` is what the audit of the training data found, None where it is not known.
+    ``members`` has the SHA-256 of every other file in the bundle but the signature.
     """
 
     format_version: int
@@ -192,6 +232,7 @@ class Manifest(_Strict):
     learner: LearnerEntry
     libraries: dict[str, str]
     members: dict[str, str]
+    audit: list[AuditEntry] | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:

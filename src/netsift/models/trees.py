@@ -1,20 +1,20 @@
 """A forest as plain arrays, and what each feature contributed to a score.
 
-The contributions are those of the decision path (Saabas, "Interpreting random forests", 2014; also Palczewska et al.,
-"Interpreting random forest classification models using a feature contribution method", 2014): on the way from the root
-to the leaf, each split changes the expected score from the node's to the child's, and that change is credited to the
-feature that was asked. They add up to the score exactly: ``score = base + sum of contributions``.
+The contributions are exact Shapley values (path-dependent TreeSHAP; :mod:`netsift.kernels.shapley`): a feature gets
+what the expected score gains when it becomes known, as a mean over all orders in which the features of a flow could
+become known. They add up to the score: ``score = base + sum of contributions``. Features that say the same share it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from netsift.errors import InputError
 from netsift.models.features import FeatureMatrix
 from netsift.models.margins import attack_share, attributed
 
@@ -22,6 +22,20 @@ LEAF: Final = -1
 """Feature index of a node that asks nothing."""
 
 _ROWS_AT_ONCE: Final = 512
+
+MAX_DEPTH: Final = 256
+"""Questions on the longest path of a tree that is explained."""
+
+_ARRAYS: Final[tuple[tuple[str, Any], ...]] = (
+    ("feature", np.int64),
+    ("threshold", np.float32),
+    ("left", np.int64),
+    ("right", np.int64),
+    ("cover", np.float64),
+    ("values", np.float64),
+    ("roots", np.int64),
+)
+"""What the kernel takes, in its order."""
 
 
 class Explanation(Protocol):
@@ -41,6 +55,7 @@ class TreeEnsemble:
 
     A row goes left when ``row[feature] <= threshold``. ``values`` holds the attack probability that the node adds to
     the score (leaves: what the graph says; inner nodes: the mean of their children, weighted by training rows).
+    ``cover`` is the share of the training rows that reached the node.
     """
 
     roots: npt.NDArray[np.int64]
@@ -49,6 +64,7 @@ class TreeEnsemble:
     left: npt.NDArray[np.int64]
     right: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    cover: npt.NDArray[np.float64]
 
     @property
     def base(self) -> float:
@@ -56,19 +72,19 @@ class TreeEnsemble:
         return float(self.values[self.roots].sum())
 
     def contributions(self, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
-        """Return what each feature added to the score of each row; shape (rows, features).
+        """Return the Shapley value of each feature for the score of each row; shape (rows, features).
 
-        Cost: rows times trees times depth, in NumPy.
+        Cost per row: nodes times half the depth.
         """
-        return _path_changes(self, matrix, np.zeros(len(self.roots), dtype=np.int64), 1)[:, :, 0]
+        return shapley(self, matrix)
 
 
 @dataclass(frozen=True)
 class MarginTrees:
     """Trees whose values add up to the margins of :mod:`netsift.models.margins`, one class per tree.
 
-    ``class_of_tree`` (trees,) is below ``classes``. A feature's part of a margin is what the decision paths credit it
-    with, which is exact; :func:`netsift.models.margins.attributed` says how such parts become parts of the score.
+    ``class_of_tree`` (trees,) is below ``classes``. A feature's part of a margin is its Shapley value, which is
+    exact; :func:`netsift.models.margins.attributed` says how such parts become parts of the score.
     """
 
     trees: TreeEnsemble
@@ -91,9 +107,15 @@ class MarginTrees:
         found = np.zeros(matrix.shape)
         for start in range(0, len(matrix), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            parts = _path_changes(self.trees, matrix[rows], self.class_of_tree, self.classes)
-            found[rows] = attributed(self.margins, parts)
+            parts = [shapley(trees, matrix[rows]) for trees in self._of_class()]
+            found[rows] = attributed(self.margins, np.stack(parts, axis=-1))
         return found
+
+    def _of_class(self) -> list[TreeEnsemble]:
+        """Return the trees of every class as an ensemble of its own."""
+        return [
+            replace(self.trees, roots=self.trees.roots[self.class_of_tree == number]) for number in range(self.classes)
+        ]
 
 
 def with_inner_values(
@@ -115,35 +137,48 @@ def with_inner_values(
     return values
 
 
-def _path_changes(
-    ensemble: TreeEnsemble, matrix: FeatureMatrix, sum_of_tree: npt.NDArray[np.int64], sums: int
-) -> npt.NDArray[np.float64]:
-    """Return what each feature added to each sum of trees, (rows, features, sums).
+def shapley(ensemble: TreeEnsemble, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
+    """Return the Shapley value of each feature for the sum of the trees, for each row; shape (rows, features)."""
+    from netsift.kernels.shapley import ROWS, shapley_values
 
-    Tree t adds to the sum ``sum_of_tree[t]``.
+    values = np.zeros(matrix.shape)
+    levels = depth(ensemble) + 1
+    points, weights = _quadrature(min(levels - 1, matrix.shape[1]))
+    memory = (levels, len(points), ROWS)
+    shapley_values(
+        _owned(matrix, np.float32),
+        (*(_owned(getattr(ensemble, name), kind) for name, kind in _ARRAYS),),
+        (points, weights),
+        (*(np.zeros(levels, kind) for kind in (np.int64, np.int64, np.float64, np.int64)), np.zeros((levels, ROWS))),
+        np.zeros(memory),
+        np.zeros(memory),
+        np.zeros(ROWS),
+        values,
+    )
+    return values
+
+
+def depth(ensemble: TreeEnsemble) -> int:
+    """Return how many questions the longest path asks.
+
+    Raises:
+        InputError: it asks more than :data:`MAX_DEPTH`.
     """
-    found = np.zeros((*matrix.shape, sums))
-    for start in range(0, len(matrix), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        found[rows] = _block_changes(ensemble, matrix[rows], sum_of_tree, sums)
-    return found
+    nodes = ensemble.roots
+    for level in range(MAX_DEPTH + 1):
+        nodes = nodes[ensemble.feature[nodes] != LEAF]
+        if not len(nodes):
+            return level
+        nodes = np.concatenate([ensemble.left[nodes], ensemble.right[nodes]])
+    raise InputError(f"the model's trees ask more than {MAX_DEPTH} questions in a row")
 
 
-def _block_changes(
-    ensemble: TreeEnsemble, matrix: FeatureMatrix, sum_of_tree: npt.NDArray[np.int64], sums: int
-) -> npt.NDArray[np.float64]:
-    rows, features = matrix.shape
-    total = np.zeros(rows * features * sums)
-    row, tree = (grid.ravel() for grid in np.meshgrid(np.arange(rows), np.arange(len(ensemble.roots)), indexing="ij"))
-    node, target = ensemble.roots[tree], sum_of_tree[tree]
-    while True:
-        asked = ensemble.feature[node]
-        inner = asked != LEAF
-        if not inner.any():
-            return total.reshape(rows, features, sums)
-        row, node, asked, target = row[inner], node[inner], asked[inner], target[inner]
-        goes_left = matrix[row, asked] <= ensemble.threshold[node]
-        child = np.where(goes_left, ensemble.left[node], ensemble.right[node])
-        change = ensemble.values[child] - ensemble.values[node]
-        total += np.bincount((row * features + asked) * sums + target, weights=change, minlength=len(total))
-        node = child
+def _quadrature(features: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return points and weights on 0 to 1 that integrate polynomials of degree ``features − 1`` without error."""
+    points, weights = np.polynomial.legendre.leggauss(max((features + 1) // 2, 1))
+    return (points + 1) / 2, weights / 2
+
+
+def _owned(array: npt.NDArray[Any], kind: Any) -> npt.NDArray[Any]:
+    """Return the array as the kernel is compiled for: of one type, contiguous, writable."""
+    return np.require(array, kind, ["C", "W"])
