@@ -11,11 +11,13 @@ import pyarrow.parquet
 import pytest
 
 from netsift.detectors.forest import ForestDetector
+from netsift.evaluation.protocols.folds import RANDOM_SPLIT
 from netsift.evaluation.training import train
 from netsift.models.bundle import save_bundle
 from netsift.models.dataset import Dataset
+from netsift.models.learners import LEARNERS, make_learner
 from tests.cli.running import Program, program
-from tests.models.fitted import SMALL, silent, small_bundle, small_dataset
+from tests.models.fitted import silent, small_bundle, small_dataset
 from tests.models.traffic import random_batch
 
 
@@ -45,7 +47,14 @@ def columns_only(names: tuple[str, ...]) -> Dataset:
 def test_inspect_says_what_it_is(run: Program, model: Path) -> None:
     result = run("model", "inspect", model)
     assert result.status == 0
-    for text in ("random forest, 10 trees", "not signed", "T1498", "part0.parquet", "0.10%", "packets (packets)"):
+    for text in (
+        "random forest (depth 6, leaf_rows 3, seed 5, trees 10)",
+        "not signed",
+        "T1498",
+        "part0.parquet",
+        "0.10%",
+        "packets (packets)",
+    ):
         assert text in result.text
     assert "2023-11-14 22:13 to 2023-11-14 22:18" in result.text
 
@@ -119,11 +128,12 @@ def test_the_exported_model_scores_the_same(run: Program, model: Path, tmp_path:
     assert json.loads(metadata["classes"]) == ["benign", "flood", "scan"]
 
 
-def test_export_in_the_order_of_cicflowmeter(run: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_export_in_the_order_of_cicflowmeter(run: Program, tmp_path: Path, learner: str) -> None:
     from onnxruntime import InferenceSession
 
     dataset = columns_only(("window_fwd_initial", "payload_mean", "packets_bwd", "packets_fwd", "duration_us"))
-    bundle = train(dataset, SMALL, 2, silent).bundle
+    bundle = train(dataset, make_learner(learner, 0), 2, silent, (RANDOM_SPLIT,), resamples=2).bundle
     save_bundle(bundle, tmp_path / "cic.netsift")
     output = tmp_path / "cic.onnx"
     result = run("model", "export", tmp_path / "cic.netsift", "-o", output, "--cicflowmeter")

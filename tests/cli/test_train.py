@@ -165,3 +165,18 @@ def test_a_table_that_is_not_known_is_refused_with_its_header(tmp_path: Path) ->
     (tmp_path / "y.csv").write_text("colour,taste\nred,sweet\n")
     with pytest.raises(InputError, match="and is no known data set"):
         train(tmp_path / "y.csv", "-o", tmp_path / "m.netsift")
+
+
+def test_other_learners_are_trained_and_tuned(tmp_path: Path, no_plots: None) -> None:
+    source = flow_file(tmp_path / "flows.parquet", labelled_batch(200, 1))
+    common = ("train", str(source), "--folds", "2", "--protocols", "random split", "--learner", "logistic")
+    model = tmp_path / "model.netsift"
+    result = CliRunner().invoke(application, [*common, "--tune", "2", "-o", str(model)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "Learner: logistic (iterations 200, l2 " in result.stdout
+    learner = load_bundle(model).manifest.learner
+    assert learner.name == "logistic"
+    assert set(learner.settings) == {"iterations", "l2", "seed"}
+    for wrong in (["--learner", "oracle"], ["--learner", "logistic", "--trees", "5"]):
+        with pytest.raises(UsageError, match=r"no learner 'oracle'|no trees to set"):
+            CliRunner().invoke(application, ["train", str(source), *wrong], catch_exceptions=False)

@@ -190,14 +190,18 @@ def test_data_that_allows_nothing_is_refused_with_every_reason() -> None:
         evaluate(rows([0, 0, 0, 1]), PROTOCOLS, FOREST, Options(), silent)
 
 
-class _Mean:
+class _Mean(Witness):
     """A learner that keeps nothing of the rows but their mean."""
 
-    def __init__(self, matrix: FeatureMatrix, classes: Labels) -> None:
-        self.middle = matrix.mean(axis=0) + classes.mean()
+    def fit(self, matrix: FeatureMatrix, classes: Labels, class_count: int) -> _Judge:
+        """Look at the rows and forget them."""
+        self.seen = [{float(matrix.mean() + classes.mean())}]
+        return _Forgetful(self, class_count)
 
+
+class _Forgetful(_Judge):
     def probabilities(self, matrix: FeatureMatrix) -> Values:
-        share = (matrix[:, 0] > self.middle[0]).astype(np.float64)
+        share = (matrix[:, 0] > 0.5).astype(np.float64)
         return np.column_stack([1 - share, share])
 
 
@@ -210,7 +214,7 @@ def test_no_more_is_held_than_one_training_subset(monkeypatch: pytest.MonkeyPatc
     cut = RANDOM_SPLIT.cut(dataset, Options(folds=2))
     assert isinstance(cut, Cut)
     tracemalloc.start()
-    score_cut(dataset, cut, _Mean, 0, lambda *_: None)
+    score_cut(dataset, cut, _Mean(), 0, lambda *_: None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert dataset.matrix.nbytes / 2 <= peak < dataset.matrix.nbytes

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 
 from netsift.errors import InputError, OutputError
-from netsift.models import audit
+from netsift.models import audit_trees
 from netsift.models import bundle as bundles
 from netsift.models.bundle import bundle_bytes, load_bundle, member_hashes, parse_bundle, save_bundle
 from tests.models.fitted import FEATURE_NAMES, small_bundle
@@ -391,7 +391,7 @@ def test_a_wrong_graph_is_refused_though_its_hash_is_right(change: Callable[[Mod
 
 
 def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "MAX_NODES", 10)
+    monkeypatch.setattr(audit_trees, "MAX_NODES", 10)
     with pytest.raises(InputError, match=r"nodes; allowed are 1 to 10"):
         parse_bundle(bundle_bytes(small_bundle()))
 

@@ -37,7 +37,7 @@ def test_an_older_version_becomes_a_present_one(path: Path) -> None:
     assert bundle.manifest.format_version == FORMAT_VERSION
     again = parse_bundle(bundle_bytes(bundle))
     assert again == bundle
-    assert again.trees.base == bundle.explanation.base
+    assert again.explanation.base == bundle.explanation.base
 
 
 def test_version_1_gets_the_techniques_of_its_classes() -> None:

@@ -15,6 +15,7 @@ from netsift.models.audit import audit_graph
 from netsift.models.features import FeatureMatrix
 from netsift.models.graph import floor_to_float32
 from netsift.models.learners.forests import FittedForest
+from netsift.models.trees import TreeEnsemble
 
 NAMES = tuple("abcdefg")
 
@@ -54,6 +55,7 @@ def test_contributions_add_up_to_the_score(classes: int) -> None:
 def test_inner_nodes_have_the_values_of_the_learner() -> None:
     forest, _ = fitted(2, 3)
     trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
+    assert isinstance(trees, TreeEnsemble)
     tree = forest.estimators_[0].tree_
     expected = tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1) / len(forest.estimators_)
     assert np.abs(trees.values[: tree.node_count] - expected).max() < 1e-5

@@ -13,6 +13,7 @@ from netsift.flows.dialects import CICFLOWMETER_2017
 from netsift.flows.schema import BY_NAME
 from netsift.models.audit import with_columns
 from netsift.models.features import MISSING
+from netsift.models.linear import linear_graph, read_linear
 
 if TYPE_CHECKING:
     from netsift.models.bundle import Bundle
@@ -50,15 +51,17 @@ def cicflowmeter_onnx(bundle: Bundle) -> ExportedModel:
     known = [name for name in theirs if name is not None]
     order = sorted(range(len(known)), key=lambda place: CICFLOWMETER_2017.index(known[place]))
     columns = tuple(known[place] for place in order)
-    graph = _with_metadata(bundle, _reordered(bundle.graph, order), columns)
+    graph = _with_metadata(bundle, _reordered(bundle.graph, order, len(bundle.manifest.classes)), columns)
     return ExportedModel(graph, columns)
 
 
-def _reordered(serialised: bytes, order: list[int]) -> bytes:
+def _reordered(serialised: bytes, order: list[int], classes: int) -> bytes:
     """Return the graph for rows whose column ``i`` is what was column ``order[i]``."""
     from onnx import ModelProto
 
     model = ModelProto.FromString(serialised)
+    if model.graph.initializer:
+        return linear_graph(read_linear(model, len(order), classes).reordered(order), list(map(str, order)))
     for attribute in model.graph.node[0].attribute:
         if attribute.name == _ASKED:
             asked = np.argsort(order)[np.array(attribute.ints)]

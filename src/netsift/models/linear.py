@@ -66,6 +66,13 @@ class LinearModel:
         """Return (rows, classes) probabilities."""
         return softmax(self.columns(matrix) @ self.weights + self.intercept)
 
+    def reordered(self, order: Sequence[int]) -> LinearModel:
+        """Return the model for rows whose column ``i`` is what was column ``order[i]``."""
+        places = np.array(order)
+        both = np.concatenate([places, places + len(places)])
+        standards = (self.mean[places], self.inverse_spread[places], self.missing_share[places])
+        return LinearModel(*standards, self.weights[both], self.intercept)
+
     @cached_property
     def base(self) -> float:
         """The score of a row that is average throughout."""
