@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from onnxruntime import InferenceSession
 from sklearn.ensemble import RandomForestClassifier
 
+from netsift.errors import InputError
+from netsift.models import trees
 from netsift.models.audit import audit_graph
 from netsift.models.features import FeatureMatrix
 from netsift.models.graph import floor_to_float32
@@ -47,42 +49,51 @@ def test_onnx_and_scikit_learn_agree(classes: int) -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_contributions_add_up_to_the_score(classes: int) -> None:
     forest, rows = fitted(classes, 2)
-    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], classes)
-    score = trees.base + trees.contributions(rows).sum(axis=1)
+    ensemble = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], classes)
+    score = ensemble.base + ensemble.contributions(rows).sum(axis=1)
     assert np.abs(score - forest.predict_proba(rows)[:, 1:].sum(axis=1)).max() < 1e-5
 
 
 def test_inner_nodes_have_the_values_of_the_learner() -> None:
     forest, _ = fitted(2, 3)
-    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
-    assert isinstance(trees, TreeEnsemble)
+    ensemble = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
+    assert isinstance(ensemble, TreeEnsemble)
     tree = forest.estimators_[0].tree_
     expected = tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1) / len(forest.estimators_)
-    assert np.abs(trees.values[: tree.node_count] - expected).max() < 1e-5
+    assert np.abs(ensemble.values[: tree.node_count] - expected).max() < 1e-5
 
 
 def test_a_feature_that_no_tree_asks_contributes_nothing() -> None:
     random = np.random.default_rng(0)
     matrix = np.stack([random.random(200), np.full(200, 3.0)], axis=1).astype(np.float32)
     forest = RandomForestClassifier(5, random_state=0).fit(matrix, matrix[:, 0] > 0.5)
-    trees = audit_graph(export_forest(forest, NAMES[:2]), "random forest", NAMES[:2], 2)
-    parts = trees.contributions(matrix)
+    ensemble = audit_graph(export_forest(forest, NAMES[:2]), "random forest", NAMES[:2], 2)
+    parts = ensemble.contributions(matrix)
     assert (parts[:, 1] == 0).all()
     assert (np.sign(parts[:, 0]) == np.where(matrix[:, 0] > 0.5, 1, -1)).all()
 
 
 def test_no_rows_have_no_contributions() -> None:
     forest, rows = fitted(2, 4)
-    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
-    assert trees.contributions(rows[:0]).shape == (0, 7)
+    ensemble = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 2)
+    assert ensemble.contributions(rows[:0]).shape == (0, 7)
 
 
 def test_rows_are_explained_alike_alone_and_together() -> None:
     forest, rows = fitted(3, 5)
-    trees = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 3)
+    ensemble = audit_graph(export_forest(forest, NAMES[:7]), "random forest", NAMES[:7], 3)
     many = np.concatenate([rows, rows, rows])
-    assert np.allclose(trees.contributions(many)[:400], trees.contributions(rows), atol=1e-12)
-    assert np.allclose(trees.contributions(rows[7:8])[0], trees.contributions(rows)[7], atol=1e-12)
+    assert np.allclose(ensemble.contributions(many)[:400], ensemble.contributions(rows), atol=1e-12)
+    assert np.allclose(ensemble.contributions(rows[7:8])[0], ensemble.contributions(rows)[7], atol=1e-12)
+
+
+def test_a_model_of_trees_too_deep_to_explain_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = export_forest(fitted(2, 7)[0], NAMES[:7])
+    monkeypatch.setattr(trees, "MAX_DEPTH", 6)
+    audit_graph(graph, "random forest", NAMES[:7], 2)
+    monkeypatch.setattr(trees, "MAX_DEPTH", 5)
+    with pytest.raises(InputError, match="more than 5 questions in a row"):
+        audit_graph(graph, "random forest", NAMES[:7], 2)
 
 
 def test_the_same_forest_gives_the_same_graph() -> None:

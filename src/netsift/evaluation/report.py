@@ -84,10 +84,11 @@ def _headline(manifest: Manifest) -> Iterator[str]:
         f"{len(manifest.classes) - 1} kinds of attack, {sum(manifest.training_rows.values()):,} training flows, "
         f"netsift {manifest.netsift_version}"
     )
-    flattering = result.honest is False
-    words = (
-        "nothing honest could be measured: this flatters" if flattering else "the worst honest figure: quote this one"
-    )
+    words = {
+        True: "the worst honest figure: quote this one",
+        False: "nothing honest could be measured: this flatters",
+        None: "the worst figure measured",
+    }[result.honest]
     yield f'<div class="headline"><p><b>{escape(result.protocol)}</b> — {words}.</p><ul class="figures">'
     recall = recall_at(result, HEADLINE_RATE)
     for figure, meaning in (

@@ -13,8 +13,7 @@ STYLE: Final = """
 --c5:#5fd0c2;--c6:#bf8cf5;--c7:#d0a184}}
 @media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--soft:#444;--rule:#bbb;--panel:#fff;--accent:#0b6e99;
 --bad:#b3261e;--warn:#8a5a00;--c0:#0b6e99;--c1:#c8553d;--c2:#4c7a51;--c3:#6d597a;--c4:#97750a;--c5:#1f877c;--c6:#8540c9;
---c7:#7f5539}body{max-width:none;font-size:10pt}nav{display:none}h2{break-after:avoid}figure,tr,li{break-inside:avoid}
-.wide{overflow:visible}.heat td,.key{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+--c7:#7f5539}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:66rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif;overflow-wrap:anywhere}
@@ -28,7 +27,7 @@ padding:.9rem 1.1rem;margin:1rem 0}.headline p{margin:.2rem 0;max-width:none}
 .figures b{display:block;font-size:1.5rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .figures span{color:var(--soft);font-size:.85rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;margin:.6rem 0}
-td{white-space:nowrap}td:first-child{white-space:normal}
+td{white-space:nowrap}td:first-child{white-space:normal;min-width:6.5rem}
 th,td{padding:.28rem .65rem;text-align:right;border-bottom:1px solid var(--rule);overflow-wrap:normal}
 th{vertical-align:bottom;font-weight:600}th:first-child,td:first-child,.text{text-align:left}
 tr.first td{font-weight:600}tr.flatters td{color:var(--soft);font-style:italic}code{font-size:.85em}
@@ -52,4 +51,7 @@ svg text{fill:var(--ink);font-size:12px}svg .label,svg .value{fill:var(--soft)}s
 background:color-mix(in srgb,var(--accent) calc(var(--share)*75%),var(--panel))}
 .heat th{border:0;font-weight:400}.heat thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left}
 .heat thead th:first-child{writing-mode:horizontal-tb;transform:none}
+@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}p,figure{max-width:none}
+h2,h3{break-after:avoid}figure,tr,li,.headline{break-inside:avoid}.wide{overflow:visible}table{font-size:7.5pt}
+th,td{padding:.15rem .4rem}td:first-child{min-width:0}.heat td{min-width:0;print-color-adjust:exact}}
 """
