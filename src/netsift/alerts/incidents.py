@@ -47,7 +47,7 @@ class Incidents:
 def incidents(groups: Iterable[Group], attacks: Sequence[str], gap_ns: int) -> Incidents:
     """Join groups as the module says; ``attacks`` are the names that their ``attack`` points to.
 
-    Groups whose members were cut are left as they are, because nobody knows whether their targets are the same.
+    Groups whose members were cut are not joined with each other: nobody knows whether their targets are the same.
     """
     merging = _Merging(attacks)
     whole: list[Group] = []
