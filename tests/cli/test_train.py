@@ -163,7 +163,8 @@ def test_a_table_that_is_not_known_is_refused_with_its_header(tmp_path: Path) ->
         train(tmp_path / "y.csv", "-o", tmp_path / "m.netsift")
 
 
-def test_other_learners_are_trained_and_tuned(tmp_path: Path, no_plots: None) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_other_learners_are_trained_and_tuned(tmp_path: Path) -> None:
     source = flow_file(tmp_path / "flows.parquet", labelled_batch(200, 1))
     common = ("train", str(source), "--folds", "2", "--protocols", "random split", "--learner", "logistic")
     model = tmp_path / "model.netsift"
