@@ -22,6 +22,7 @@ from typing import Final
 
 import numpy as np
 
+from netsift.alerts.pipeline import find
 from netsift.detectors.forest import ForestDetector
 from netsift.errors import InputError
 from netsift.evaluation.leakage import audit, with_audit
@@ -49,6 +50,7 @@ LEARNER: Final = GuardedForest(GuardedForestSettings(trees=80, guards=40))
 PROTOCOLS: Final = chosen(["by input", "leave-one-attack-out", "random split"])
 SAMPLING: Final = Sampling(max_rows_per_file=4_000)
 FOLDS: Final = 5
+USUAL_RATE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def unseen_lines(bundle: Bundle, held_back: Sequence[Capture]) -> Iterator[str]:
     yield ""
     yield f"ROC AUC over flows: {roc_auc_score(attack, score):.3f}."
     yield ""
-    yield "| threshold for | benign flows | attack flows | benign captures with a finding | attack captures |"
+    yield "| threshold for | benign flows | attack flows | benign captures with a flagged flow | attack captures |"
     yield "|---|---|---|---|---|"
     for entry in bundle.manifest.thresholds:
         flagged = score >= np.float32(entry.threshold)
@@ -162,6 +164,18 @@ def unseen_lines(bundle: Bundle, held_back: Sequence[Capture]) -> Iterator[str]:
             f"| {entry.false_positive_rate:.1%} | {flagged[~attack].mean():.2%} | {flagged[attack].mean():.1%} "
             f"| {found[~kind].sum()} of {(~kind).sum()} | {found[kind].sum()} of {kind.sum()} |"
         )
+    found = np.array([has_finding(detector, bundle, capture) for capture in held_back])
+    yield ""
+    yield (
+        f"At the threshold for {USUAL_RATE:.0%}, `netsift detect` has a finding in {found[kind].sum()} of {kind.sum()} "
+        f"attack captures and in {found[~kind].sum()} of {(~kind).sum()} benign ones."
+    )
+
+
+def has_finding(detector: ForestDetector, bundle: Bundle, capture: Capture) -> bool:
+    """Return whether ``netsift detect`` would report anything in a capture."""
+    batches = (labelled.batch for labelled in labelled_batches(capture.source, ReadStatistics()))
+    return bool(find(batches, detector, bundle.reference, bundle.threshold(USUAL_RATE)).findings)
 
 
 def capture_scores(detector: ForestDetector, capture: Capture) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from netsift.evaluation.metrics import FALSE_POSITIVE_RATES, HEADLINE_RATE, recall_at, recall_name, thresholds_from
 from netsift.evaluation.report import (
@@ -33,15 +31,6 @@ _COLOURS: Final = (
 """One per protocol."""
 _DOTS_PER_INCH: Final = 120
 _LONGEST_NAME: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Out-of-fold scores of one protocol: what its curves are drawn from."""
-
-    protocol: str
-    attack: npt.NDArray[np.bool_]
-    score: npt.NDArray[np.float64]
 
 
 def plots_available() -> bool:

@@ -9,14 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from netsift.errors import InputError
 from netsift.evaluation.bootstrap import RESAMPLES
 from netsift.evaluation.card import model_card
 from netsift.evaluation.importance import MOST_ROWS, feature_importance
 from netsift.evaluation.metrics import thresholds_from
-from netsift.evaluation.plots import Curve
 from netsift.evaluation.protocols import PROTOCOLS, Options, Protocol
 from netsift.evaluation.running import Evaluation, Progress, evaluate
 from netsift.evaluation.splits import stratified_folds
@@ -45,16 +43,9 @@ _NOT_SCORED: Final = -1.0
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new model with what its pictures are drawn from.
-
-    ``truth`` and ``predicted`` (tested rows,) are class indices under the protocol that thresholds come from.
-    ``refused`` says of each protocol that was left out why the data does not allow it.
-    """
+    """A new model; ``refused`` says of each protocol that was left out why the data does not allow it."""
 
     bundle: Bundle
-    curves: tuple[Curve, ...]
-    truth: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
     refused: dict[str, str]
 
 
@@ -93,18 +84,7 @@ def train(
     progress("fitting the final model", 0, 1)
     graph = learner.fit(dataset.matrix, dataset.classes, len(dataset.names)).graph(dataset.feature_names)
     bundle = _bundle(dataset, learner, evaluation, importance, graph)
-    shown = evaluation.scored[thresholds_from(evaluation.results).protocol]
-    return Trained(
-        bundle, _curves(dataset, evaluation), dataset.classes[shown.rows], shown.predicted, evaluation.refused
-    )
-
-
-def _curves(dataset: Dataset, evaluation: Evaluation) -> tuple[Curve, ...]:
-    return tuple(
-        Curve(result.protocol, dataset.classes[scored.rows] > 0, scored.score)
-        for result in evaluation.results
-        for scored in (evaluation.scored[result.protocol],)
-    )
+    return Trained(bundle, evaluation.refused)
 
 
 def _importance(dataset: Dataset, learner: Learner) -> list[Importance]:
