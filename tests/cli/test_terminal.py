@@ -42,7 +42,8 @@ def shown(*arguments: object) -> str:
 def capture(tmp_path: Path) -> Path:
     """Return a capture that takes a moment to read."""
     path = tmp_path / "capture.pcap"
-    path.write_bytes(pcap(busy(60_000)))
+    whole = pcap(busy(60_000))
+    path.write_bytes(whole + 7 * whole[24:])
     return path
 
 

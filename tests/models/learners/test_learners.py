@@ -41,7 +41,8 @@ def test_the_same_seed_gives_the_same_graph(name: str, classes: int) -> None:
 def test_it_learns_and_says_what_mattered(name: str) -> None:
     matrix, labels = numbers(2)
     fitted = make_learner(name, 0).fit(matrix, labels, 2)
-    assert fitted.probabilities(matrix)[:, 1][labels == 1].mean() > 0.8
+    score = fitted.probabilities(matrix)[:, 1]
+    assert score[labels == 1].mean() > score[labels == 0].mean() + 0.5
     assert fitted.importance.argmax() == 1
     assert fitted.importance.sum() == pytest.approx(1)
     assert fitted.importance[5] == 0
@@ -87,7 +88,7 @@ def test_settings_are_taken_by_name() -> None:
     }  # fmt: skip
     with pytest.raises(UsageError, match="the learner logistic has no trees to set"):
         make_learner("logistic", 0, trees=7)
-    with pytest.raises(UsageError, match="there is no learner 'oracle'; there are random-forest, extra-trees"):
+    with pytest.raises(UsageError, match="there is no learner 'oracle'; there are guarded-forest, random-forest"):
         make_learner("oracle", 0)
 
 

@@ -105,9 +105,12 @@ class FittedGuardedForest:
         return share_of_total(self.forest.feature_importances_)
 
     def _votes(self, suspicion: Values) -> Values:
-        """Return what guards say of every class, (rows, classes): all attacks are alike to them."""
-        attacks = self.class_count - 1
-        return np.column_stack([1 - suspicion, np.repeat(suspicion[:, None] / attacks, attacks, axis=1)])
+        """Return what guards say of every class, (rows, classes): all attacks that had rows are alike to them."""
+        votes = np.zeros((len(suspicion), self.class_count))
+        attacks = self.forest.classes_[self.forest.classes_ > 0]
+        votes[:, 0] = 1 - suspicion
+        votes[:, attacks] = suspicion[:, None] / len(attacks)
+        return votes
 
     def _forest_tree(self, tree: Any, trees: int) -> Tree:
         found = forest_tree(tree, trees)
