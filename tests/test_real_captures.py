@@ -45,7 +45,7 @@ def test_the_shipped_model_names_a_real_scan_with_its_hosts_and_reasons(
     scan_findings: list[dict[str, object]],
 ) -> None:
     first = scan_findings[0]
-    assert first["attack"] == "port_scan"
+    assert first["attack"] == "scan"
     for name in ("sources", "targets", "evidence", "flows"):
         assert first[name]
 

@@ -161,7 +161,7 @@ def unseen_lines(bundle: Bundle, held_back: Sequence[Capture]) -> Iterator[str]:
         flagged = score >= np.float32(entry.threshold)
         found = np.array([bool((one >= np.float32(entry.threshold)).any()) for one in scores])
         yield (
-            f"| {entry.false_positive_rate:.1%} | {flagged[~attack].mean():.2%} | {flagged[attack].mean():.1%} "
+            f"| {100 * entry.false_positive_rate:.4g}% | {flagged[~attack].mean():.2%} | {flagged[attack].mean():.1%} "
             f"| {found[~kind].sum()} of {(~kind).sum()} | {found[kind].sum()} of {kind.sum()} |"
         )
     found = np.array([has_finding(detector, bundle, capture) for capture in held_back])
