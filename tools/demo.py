@@ -27,7 +27,7 @@ SIMULATE: Final = tuple(
 METER: Final = f"flows {CAPTURE} -o demo/flows.parquet"
 TRAIN: Final = (
     f"train demo/train-7.pcap demo/train-8.pcap -o demo/model.netsift --plots {PLOTS}"
-    " --protocols 'random split,by host pair,by input,time-ordered'"
+    " --protocols 'random split,by input,time-ordered' --folds 3 --trees 50"
 )
 DETECT: Final = f"detect {CAPTURE} --model demo/model.netsift"
 
