@@ -46,7 +46,7 @@ SEEDS: Final = (101, 102, 103, 104, 105, 106)
 CLIENTS: Final = (6, 10, 16, 24, 8, 12)
 DURATION_S: Final = 900.0
 SNAP_LENGTH: Final = 96
-LEARNER: Final = GuardedForest(GuardedForestSettings(trees=80, guards=40))
+LEARNER: Final = GuardedForest(GuardedForestSettings(trees=50, guards=30))
 PROTOCOLS: Final = chosen(["by input", "leave-one-attack-out", "random split"])
 SAMPLING: Final = Sampling(max_rows_per_file=4_000)
 FOLDS: Final = 5
