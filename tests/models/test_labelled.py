@@ -18,6 +18,8 @@ from netsift.errors import InputError
 from netsift.flows.columns import arrow_schema
 from netsift.models.dataset import Dataset, Reservoir, Sampling, read_dataset
 from netsift.models.labelled import LABEL_FILE_COLUMNS, FlowLabels, LabelledInput, label_file_of, label_text
+from tests.flows.traffic import busy
+from tests.flows.writing import pcap
 from tests.models.fitted import silent
 from tests.models.traffic import labelled_batch, random_batch
 
@@ -127,7 +129,12 @@ def test_what_cannot_be_learned_from_is_refused(
 def test_absent_files_and_label_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.parquet"):
         read(LabelledInput(tmp_path / "absent.parquet"))
-    (tmp_path / "x.pcap").write_bytes(b"")
+    with pytest.raises(InputError, match=r"absent\.pcap: no such file"):
+        read(LabelledInput(tmp_path / "absent.pcap"))
+    (tmp_path / "x.pcap").write_bytes(b"no capture at all, whatever its name")
+    with pytest.raises(InputError, match="not a pcap or pcapng capture"):
+        read(LabelledInput(tmp_path / "x.pcap"))
+    (tmp_path / "x.pcap").write_bytes(pcap(busy(20)))
     with pytest.raises(InputError, match=r"x\.labels\.csv: no such label file; place it beside the capture"):
         read(LabelledInput(tmp_path / "x.pcap"))
 

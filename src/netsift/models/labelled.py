@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,7 +94,9 @@ def _labels_of(source: LabelledInput) -> Callable[[pa.RecordBatch], Sequence[str
         raise InputError(
             f"{source.path}: is no data set that is known (docs/data-sets.md); it begins {header[:_SHOWN]!r}"
         )
-    return FlowLabels.read(label_file_of(source.path)).labels
+    # Read with the first flows, so that a file which is missing or no capture is said to be that, not to lack labels.
+    beside = cache(lambda: FlowLabels.read(label_file_of(source.path)))
+    return lambda batch: beside().labels(batch)
 
 
 def label_text(label: str | None, attack: str | None) -> str | None:
