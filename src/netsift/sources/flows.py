@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError, UsageError
 from netsift.sources.captures import CaptureSettings, capture_flows
-from netsift.sources.datasets.reading import DatasetCounts, Recognised, dataset_flows, recognise
 from netsift.sources.statistics import ReadStatistics
-from netsift.sources.tables import flow_file, is_flow_file
+from netsift.sources.suffixes import may_be_table
+
+if TYPE_CHECKING:
+    from netsift.sources.datasets.reading import Recognised
 
 
 def read_flows(
@@ -48,6 +51,11 @@ def is_flow_table(name: str) -> bool:
     Raises:
         InputError: an archive that cannot be opened, or holds other than one file.
     """
+    if not may_be_table(Path(name)):
+        return False
+    from netsift.sources.datasets.reading import recognise
+    from netsift.sources.tables import is_flow_file
+
     return is_flow_file(name) or recognise(Path(name)) is not None
 
 
@@ -69,11 +77,16 @@ def _table_flows(names: list[str], statistics: ReadStatistics) -> Iterator[pa.Re
 
 
 def _file_flows(name: str, statistics: ReadStatistics) -> Iterator[pa.RecordBatch]:
+    from netsift.sources.datasets.reading import recognise
+    from netsift.sources.tables import flow_file
+
     recognised = recognise(Path(name))
     return flow_file(name) if recognised is None else _dataset_flows(recognised, statistics)
 
 
 def _dataset_flows(recognised: Recognised, statistics: ReadStatistics) -> Iterator[pa.RecordBatch]:
+    from netsift.sources.datasets.reading import DatasetCounts, dataset_flows
+
     statistics.notes += recognised.sentences()
     counts = DatasetCounts()
     yield from dataset_flows(recognised, counts)

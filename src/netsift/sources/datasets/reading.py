@@ -23,6 +23,7 @@ from netsift.sources.datasets.dialect import Layout
 from netsift.sources.datasets.objects import LinesOfObjects, parsed
 from netsift.sources.datasets.opening import TextLines, as_utf8, head, opened, take
 from netsift.sources.datasets.rows import Rows
+from netsift.sources.suffixes import PARQUET, TEXT_SUFFIXES, ZIP, stem_suffix
 
 RECOGNISERS: Final[tuple[Callable[[Sequence[str]], Layout | None], ...]] = (
     cicflowmeter.recognise, ciciot2023.recognise, unsw_nb15.recognise, nsl_kdd.recognise, zeek_conn.recognise,
@@ -30,11 +31,7 @@ RECOGNISERS: Final[tuple[Callable[[Sequence[str]], Layout | None], ...]] = (
 )  # fmt: skip
 """One per dialect; at most one knows a header."""
 
-_TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".log", ".json", ".labeled", ".labelled", ".binetflow"})
 _TABLE_SUFFIXES: Final = frozenset({".csv", ".tsv", ".binetflow"})
-_PACKED_SUFFIXES: Final = frozenset({".gz", ".zst"})
-_PARQUET: Final = ".parquet"
-_ZIP: Final = ".zip"
 _HEAD_BYTES: Final = 1 << 16
 _MOST_COLUMNS: Final = 1000
 _BLOCK_BYTES: Final = 1 << 21
@@ -89,19 +86,16 @@ def recognise(path: Path) -> Recognised | None:
         InputError: an archive that cannot be opened, or holds other than one file.
     """
     suffix = path.suffix.lower()
-    if suffix == _PARQUET:
+    if suffix == PARQUET:
         return _recognise_parquet(path)
-    stem = Path(path.stem).suffix.lower() if suffix in _PACKED_SUFFIXES else suffix
-    if not path.is_file() or (stem not in _TEXT_SUFFIXES and suffix != _ZIP):
+    if not path.is_file() or (stem_suffix(path) not in TEXT_SUFFIXES and suffix != ZIP):
         return None
     return _recognise_text(path, head(path, _HEAD_BYTES))
 
 
 def header_of_table(path: Path) -> str | None:
     """Return the first line of what looks like a table by its suffix, None for any other file. Raises InputError."""
-    suffix = path.suffix.lower()
-    stem = Path(path.stem).suffix.lower() if suffix in _PACKED_SUFFIXES else suffix
-    if not path.is_file() or stem not in _TABLE_SUFFIXES:
+    if not path.is_file() or stem_suffix(path) not in _TABLE_SUFFIXES:
         return None
     return as_utf8(head(path, _HEAD_BYTES).partition(b"\n")[0]).decode().strip()
 
@@ -125,7 +119,7 @@ def dataset_flows(recognised: Recognised, counts: DatasetCounts) -> Iterator[pa.
 
 
 def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() == _PARQUET
+    return path.suffix.lower() == PARQUET
 
 
 def _layout(names: Sequence[str]) -> Layout | None:
