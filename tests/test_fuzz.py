@@ -13,7 +13,7 @@ import pytest
 
 import netsift
 from netsift.cli.detect import default_model
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
 from netsift.flows.columns import arrow_schema
 from netsift.flows.settings import MeterSettings
@@ -145,7 +145,7 @@ def test_no_input_makes_the_reader_slow(name: str) -> None:
 @pytest.mark.parametrize("random_seed", range(3))
 def test_damaged_captures_become_flows_and_findings_or_a_sentence(random_seed: int, tmp_path: Path) -> None:
     fuzzer, path = Fuzzer(random_seed), tmp_path / "damaged.pcap"
-    detector = ForestDetector(load_bundle(default_model()))
+    detector = ModelDetector(load_bundle(default_model()))
     settings = CaptureSettings(meter=MeterSettings(max_flows=64, first_packets=3), threads=1)
     file = io.BytesIO()
     rows = read = 0

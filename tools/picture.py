@@ -12,7 +12,7 @@ from netsift.alerts.pipeline import find
 from netsift.cli.detect import default_model
 from netsift.cli.findings import RANKING, findings_table
 from netsift.cli.progress import counted
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.models.bundle import load_bundle
 from netsift.sources.flows import read_flows
 
@@ -28,7 +28,7 @@ def main() -> None:
     """Detect, draw and write."""
     bundle = load_bundle(default_model())
     threshold = bundle.threshold(FALSE_POSITIVE_RATE)
-    found = find(read_flows(CAPTURE), ForestDetector(bundle), bundle.reference, threshold)
+    found = find(read_flows(CAPTURE), ModelDetector(bundle), bundle.reference, threshold)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print("$ netsift detect examples/demo.pcap.gz")
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 
 from netsift.alerts.pipeline import find
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
 from netsift.evaluation.leakage import audit, with_audit
 from netsift.evaluation.protocols import chosen
@@ -141,7 +141,7 @@ def unseen_lines(bundle: Bundle, held_back: Sequence[Capture]) -> Iterator[str]:
     if not held_back:
         yield "Nothing was measured: no list of labelled captures was given when this model was trained."
         return
-    detector = ForestDetector(bundle)
+    detector = ModelDetector(bundle)
     scores = [capture_scores(detector, capture) for capture in held_back]
     attack = np.concatenate(
         [np.full(len(score), capture.attack) for score, capture in zip(scores, held_back, strict=True)]
@@ -172,13 +172,13 @@ def unseen_lines(bundle: Bundle, held_back: Sequence[Capture]) -> Iterator[str]:
     )
 
 
-def has_finding(detector: ForestDetector, bundle: Bundle, capture: Capture) -> bool:
+def has_finding(detector: ModelDetector, bundle: Bundle, capture: Capture) -> bool:
     """Return whether ``netsift detect`` would report anything in a capture."""
     batches = (labelled.batch for labelled in labelled_batches(capture.source, ReadStatistics()))
     return bool(find(batches, detector, bundle.reference, bundle.threshold(USUAL_RATE)).findings)
 
 
-def capture_scores(detector: ForestDetector, capture: Capture) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def capture_scores(detector: ModelDetector, capture: Capture) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """Return the score of every flow of a capture."""
     parts = [detector.score(labelled.batch).score for labelled in labelled_batches(capture.source, ReadStatistics())]
     return np.concatenate([np.zeros(0, dtype=np.float32), *parts])

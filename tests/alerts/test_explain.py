@@ -7,7 +7,7 @@ import pytest
 
 from netsift.alerts.explain import MOST_COLUMNS, evidence, explain, format_value, reasons
 from netsift.alerts.schema import Evidence, utc_text
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.models.features import BY_NAME, MISSING
 from netsift.models.manifest import FeatureReference
 from tests.models.fitted import small_bundle
@@ -115,7 +115,7 @@ def test_values_are_written_for_a_reader(value: float, unit: str, text: str) -> 
 
 def test_reasons_are_unusual_first_and_raise_the_score() -> None:
     bundle = small_bundle()
-    detector = ForestDetector(bundle)
+    detector = ModelDetector(bundle)
     batch, classes = random_batch(60, 21)
     scores = detector.score(batch)
     explained = explain(detector, bundle.reference, scores.matrix)
@@ -130,7 +130,7 @@ def test_reasons_are_unusual_first_and_raise_the_score() -> None:
 
 
 def test_what_hardly_raised_the_score_is_no_reason() -> None:
-    class Detector(ForestDetector):
+    class Detector(ModelDetector):
         def contributions(
             self, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
         ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -150,7 +150,7 @@ def test_what_hardly_raised_the_score_is_no_reason() -> None:
 
 
 def test_columns_absent_for_one_reason_are_one_reason() -> None:
-    class Detector(ForestDetector):
+    class Detector(ModelDetector):
         def contributions(
             self, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
         ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

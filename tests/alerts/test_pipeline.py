@@ -10,7 +10,7 @@ import pytest
 
 from netsift.alerts.grouping import FindingGroups
 from netsift.alerts.pipeline import find
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
 from tests.models.fitted import small_bundle
 from tests.models.traffic import random_batch
@@ -23,7 +23,7 @@ def batches() -> list[pa.RecordBatch]:
 
 def test_counts_add_up() -> None:
     bundle = small_bundle()
-    found = find(batches(), ForestDetector(bundle), bundle.reference, threshold=0.5)
+    found = find(batches(), ModelDetector(bundle), bundle.reference, threshold=0.5)
     assert found.flows == 300
     assert found.packets == sum(sum(batch.column("packets").to_pylist()) for batch in batches())
     attacks = sum(name != "benign" for seed in range(30, 33) for name in random_batch(100, seed)[1])
@@ -35,8 +35,8 @@ def test_counts_add_up() -> None:
 
 def test_what_is_too_little_is_counted_and_shown_behind_when_asked_for() -> None:
     bundle = small_bundle()
-    found = find(batches(), ForestDetector(bundle), bundle.reference, 0.5)
-    everything = find(batches(), ForestDetector(bundle), bundle.reference, 0.5, with_too_few=True)
+    found = find(batches(), ModelDetector(bundle), bundle.reference, 0.5)
+    everything = find(batches(), ModelDetector(bundle), bundle.reference, 0.5, with_too_few=True)
     shown = len(found.findings)
     assert everything.findings[:shown] == found.findings
     assert all(finding.too_few for finding in everything.findings[shown:])
@@ -45,7 +45,7 @@ def test_what_is_too_little_is_counted_and_shown_behind_when_asked_for() -> None
 
 def test_findings_stand_in_the_order_of_their_weight() -> None:
     bundle = small_bundle()
-    found = find(batches(), ForestDetector(bundle), bundle.reference, 0.5)
+    found = find(batches(), ModelDetector(bundle), bundle.reference, 0.5)
     weights = [finding.weight for finding in found.findings]
     assert weights == sorted(weights, reverse=True)
     assert weights == pytest.approx([one.score * (1 + math.log10(one.flows)) for one in found.findings])
@@ -57,7 +57,7 @@ def test_flows_of_other_attacks_in_a_finding_are_named() -> None:
     for column in ("src_ip", "dst_ip"):
         place = between_two.schema.get_field_index(column)
         between_two = between_two.set_column(place, column, pa.array([f"10.0.0.{place}"] * between_two.num_rows))
-    (finding,) = find([between_two], ForestDetector(bundle), bundle.reference, 0.5).findings
+    (finding,) = find([between_two], ModelDetector(bundle), bundle.reference, 0.5).findings
     assert {finding.attack, *finding.also} == {"scan", "flood"}
     assert 0 < sum(finding.also.values()) < finding.flows
 
@@ -65,14 +65,14 @@ def test_flows_of_other_attacks_in_a_finding_are_named() -> None:
 def test_flows_without_room_are_counted() -> None:
     bundle = small_bundle()
     groups = FindingGroups(max_groups=3)
-    found = find(batches(), ForestDetector(bundle), bundle.reference, bundle.threshold(0.01), groups)
+    found = find(batches(), ModelDetector(bundle), bundle.reference, bundle.threshold(0.01), groups)
     held = sum(finding.flows for finding in found.findings) + found.too_few
     assert found.overflow == found.flagged - held > 0
 
 
 def test_findings_are_json() -> None:
     bundle = small_bundle()
-    found = find(batches(), ForestDetector(bundle), bundle.reference, bundle.threshold(0.01))
+    found = find(batches(), ModelDetector(bundle), bundle.reference, bundle.threshold(0.01))
     for finding in found.findings:
         loaded = json.loads(json.dumps(finding.as_json(), allow_nan=False))
         assert loaded["start"].startswith("2023-11-14T")
@@ -82,7 +82,7 @@ def test_findings_are_json() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     bundle = small_bundle()
-    found = find([], ForestDetector(bundle), bundle.reference, 0.5)
+    found = find([], ModelDetector(bundle), bundle.reference, 0.5)
     assert (found.flows, found.packets, found.flagged, found.too_few, found.overflow) == (0, 0, 0, 0, 0)
     assert found.findings == ()
 
@@ -91,4 +91,4 @@ def test_batches_without_addresses_are_refused() -> None:
     bundle = small_bundle()
     batch = batches()[0].drop_columns(["src_ip", "start_time"])
     with pytest.raises(InputError, match="lack columns that a finding names: start_time, src_ip"):
-        find([batch], ForestDetector(bundle), bundle.reference, 0.5)
+        find([batch], ModelDetector(bundle), bundle.reference, 0.5)

@@ -19,7 +19,7 @@ from netsift.cli.detect import default_model
 from netsift.cli.findings import findings_table
 from netsift.cli.main import application
 from netsift.cli.progress import counted
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.models.bundle import load_bundle, save_bundle
 from netsift.sources.flows import read_flows
@@ -101,7 +101,7 @@ def test_a_narrow_terminal_needs_no_more_than_a_line_each(model: Path, flows: Pa
     console = Console(width=80, record=True, file=io.StringIO())
     batches = read_flows(str(flows))
     bundle = load_bundle(model)
-    detection = find(batches, ForestDetector(bundle), bundle.reference, bundle.threshold(0.01))
+    detection = find(batches, ModelDetector(bundle), bundle.reference, bundle.threshold(0.01))
     console.print(findings_table(detection.findings))
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80

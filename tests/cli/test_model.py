@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.evaluation.protocols.folds import RANDOM_SPLIT
 from netsift.evaluation.training import train
 from netsift.models.bundle import save_bundle
@@ -121,7 +121,7 @@ def test_the_exported_model_scores_the_same(run: Program, model: Path, tmp_path:
     assert run("model", "export", model, "-o", output).status == 0
     rows = small_dataset().matrix
     probabilities = InferenceSession(output.read_bytes()).run(["probabilities"], {"features": rows})[0]
-    expected = ForestDetector(small_bundle()).score_matrix(rows).score
+    expected = ModelDetector(small_bundle()).score_matrix(rows).score
     assert np.abs(1 - probabilities[:, 0] - expected).max() < 1e-5
     metadata = {entry.key: entry.value for entry in ModelProto.FromString(output.read_bytes()).metadata_props}
     assert json.loads(metadata["columns"]) == list(small_bundle().manifest.feature_names)
@@ -142,7 +142,7 @@ def test_export_in_the_order_of_cicflowmeter(run: Program, tmp_path: Path, learn
     )
     theirs = np.ascontiguousarray(dataset.matrix[:, [4, 3, 2, 1, 0]])
     probabilities = InferenceSession(output.read_bytes()).run(["probabilities"], {"features": theirs})[0]
-    expected = ForestDetector(bundle).score_matrix(dataset.matrix).score
+    expected = ModelDetector(bundle).score_matrix(dataset.matrix).score
     assert np.abs(1 - probabilities[:, 0] - expected).max() < 1e-5
     assert len(np.unique(expected)) > 10
 

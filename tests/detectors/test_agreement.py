@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
 from netsift.evaluation.protocols.folds import RANDOM_SPLIT
 from netsift.evaluation.training import train
@@ -50,7 +50,7 @@ def test_graph_and_learner_agree(name: str, real: bool, attacks: tuple[str, ...]
     rows = real_rows() if real else feature_matrix(random_batch(ROWS, 17)[0], FEATURE_NAMES)
     dataset, learner = small_dataset(attacks), make_learner(name, seed=5)
     fitted = learner.fit(dataset.matrix, dataset.classes, len(dataset.names))
-    detector = ForestDetector(train(dataset, learner, 2, silent, (RANDOM_SPLIT,), resamples=2).bundle)
+    detector = ModelDetector(train(dataset, learner, 2, silent, (RANDOM_SPLIT,), resamples=2).bundle)
     expected = fitted.probabilities(rows)
     scores = detector.score_matrix(rows)
     assert len(scores.score) == ROWS

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.evaluation.drift import LEAST_ROWS, Drift, DriftWatch, Verdict, stability_index
 from netsift.evaluation.training import train
 from netsift.models.bundle import Bundle, bundle_bytes, load_bundle, parse_bundle
@@ -48,7 +48,7 @@ def simulated() -> tuple[Bundle, pa.Table, pa.Table]:
 
 def judged(bundle: Bundle, table: pa.Table, rows: int = 20_000) -> Drift:
     """Return the verdict over flows."""
-    detector, watch = ForestDetector(bundle), DriftWatch(bundle, rows)
+    detector, watch = ModelDetector(bundle), DriftWatch(bundle, rows)
     for batch in table.combine_chunks().to_batches(max_chunksize=1000):
         watch.observe(detector.score(batch))
     return watch.judge()
@@ -74,7 +74,7 @@ def test_traffic_like_that_of_training_fits() -> None:
 
 def test_attacks_that_the_model_knows_are_not_drift() -> None:
     bundle, benign, mixed = simulated()
-    scores = np.concatenate([ForestDetector(bundle).score(batch).score for batch in mixed.to_batches()])
+    scores = np.concatenate([ModelDetector(bundle).score(batch).score for batch in mixed.to_batches()])
     attacks = mixed.filter(pa.array(scores >= 0.5))
     found = judged(bundle, pa.concat_tables([benign, *[attacks] * 3]))
     assert found.suspicious_share > 0.5
@@ -84,7 +84,7 @@ def test_attacks_that_the_model_knows_are_not_drift() -> None:
 
 def test_attacks_alone_are_compared_with_attacks_and_never_distrusted_for_being_many() -> None:
     bundle, _, mixed = simulated()
-    scores = np.concatenate([ForestDetector(bundle).score(batch).score for batch in mixed.to_batches()])
+    scores = np.concatenate([ModelDetector(bundle).score(batch).score for batch in mixed.to_batches()])
     found = judged(bundle, mixed.filter(pa.array(scores >= 0.5)))
     assert not found.ordinary
     assert found.reason.startswith("the model takes 100% of the flows for attacks; ")

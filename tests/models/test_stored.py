@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from netsift.cli.detect import default_model
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.models.bundle import bundle_bytes, load_bundle, parse_bundle
 from netsift.models.manifest import FORMAT_VERSION
 
@@ -26,7 +26,7 @@ def test_every_older_version_is_stored() -> None:
 def test_an_older_version_scores_the_same(path: Path) -> None:
     bundle = load_bundle(path)
     expected = json.loads(path.with_suffix(".json").read_text())
-    scores = ForestDetector(bundle).score_matrix(np.array(expected["rows"], dtype=np.float32))
+    scores = ModelDetector(bundle).score_matrix(np.array(expected["rows"], dtype=np.float32))
     assert scores.score.tolist() == pytest.approx(expected["scores"], abs=1e-6)
     assert len(set(expected["scores"])) > 3
 

@@ -128,7 +128,7 @@ def _look(
     quiet: bool,
 ) -> tuple[Detection, Drift]:
     from netsift.alerts.pipeline import find
-    from netsift.detectors.forest import ForestDetector
+    from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.sources.flows import is_flow_table, read_flows
@@ -136,7 +136,7 @@ def _look(
     if not all(is_flow_table(name) for name in inputs):
         announce_compilation(quiet=quiet)
     batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
-    detector, watch = ForestDetector(bundle), DriftWatch(bundle)
+    detector, watch = ModelDetector(bundle), DriftWatch(bundle)
     found = find(batches, detector, bundle.reference, threshold, observe=watch.observe, with_too_few=everything)
     if statistics.packets_metered:
         mark_compiled()

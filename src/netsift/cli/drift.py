@@ -41,7 +41,7 @@ def drift(
     Population stability index and Kolmogorov-Smirnov distance of every column and of the score, on a random sample of
     the flows. The columns that moved most, weighted by what they matter to the model, come first.
     """
-    from netsift.detectors.forest import ForestDetector
+    from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.models.bundle import load_bundle
@@ -52,7 +52,7 @@ def drift(
     statistics = ReadStatistics()
     if not all(is_flow_table(str(path)) for path in inputs):
         announce_compilation(quiet=False)
-    detector, watch = ForestDetector(bundle), DriftWatch(bundle)
+    detector, watch = ModelDetector(bundle), DriftWatch(bundle)
     for batch in with_progress(read_flows(inputs, statistics=statistics), statistics, quiet=False):
         watch.observe(detector.score(batch))
     if statistics.packets_metered:

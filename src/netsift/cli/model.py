@@ -64,14 +64,14 @@ def verify(file: ModelFile, key: ModelKey = None) -> None:
     """
     import numpy as np
 
-    from netsift.detectors.forest import ForestDetector
+    from netsift.detectors.model import ModelDetector
     from netsift.models.bundle import load_bundle
     from netsift.models.features import MISSING
     from netsift.models.signing import trusted_key
 
     bundle = load_bundle(file, key)
     row = np.full((1, len(bundle.manifest.features)), MISSING, dtype=np.float32)
-    ForestDetector(bundle).score_matrix(row)
+    ModelDetector(bundle).score_matrix(row)
     typer.echo(f"{file}: whole, and every check passed")
     typer.echo(_signature_text(bundle, trusted=trusted_key(key) is not None))
 

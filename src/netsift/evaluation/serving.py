@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from netsift.detectors.forest import ForestDetector
+from netsift.detectors.model import ModelDetector
 from netsift.evaluation.bootstrap import RESAMPLES
 from netsift.evaluation.leakage import Finding, Severity
 from netsift.evaluation.metrics import Values, rounded, thresholds_from
@@ -53,7 +53,7 @@ class Promise:
 class _Served:
     """A bundle's graph as something that was fitted."""
 
-    detector: ForestDetector
+    detector: ModelDetector
 
     def probabilities(self, matrix: FeatureMatrix) -> Values:
         return self.detector.probabilities(matrix).astype(np.float64)
@@ -69,7 +69,7 @@ def evaluate_model(
     """
     progress("scoring", 0, 1)
     rows = np.arange(len(dataset.classes))
-    score, predicted = scores_of(_Served(ForestDetector(bundle)), dataset.matrix, rows)
+    score, predicted = scores_of(_Served(ModelDetector(bundle)), dataset.matrix, rows)
     number = {name: place for place, name in enumerate(dataset.names)}
     renumbered = np.array([number.get(name, _NO_CLASS) for name in bundle.manifest.classes])[predicted]
     threshold = thresholds_from(bundle.manifest.evaluation).threshold

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-class ForestDetector:
+class ModelDetector:
     """Scores flows with the model of a bundle, through onnxruntime; as a rule a random forest.
 
     What it assumes: the flows come from a meter with the column definitions of the flow schema, and the attacks look
@@ -27,9 +27,9 @@ class ForestDetector:
     thread; nothing is kept between batches. Breiman, "Random forests", 2001.
 
     Example:
-        >>> from netsift.detectors.forest import ForestDetector
-        >>> ForestDetector.__name__
-        'ForestDetector'
+        >>> from netsift.detectors.model import ModelDetector
+        >>> ModelDetector.__name__
+        'ModelDetector'
     """
 
     def __init__(self, bundle: Bundle) -> None:
