@@ -20,7 +20,7 @@ MODULE_LINES: Final = 600
 KERNELS: Final = "src/netsift/kernels/"
 COMPILER: Final = KERNELS + "jit.py"
 NOT_KERNELS: Final = frozenset(
-    f"{KERNELS}{name}.py" for name in ("__init__", "bytes", "jit", "layout", "prefetch", "protocols")
+    f"{KERNELS}{name}.py" for name in ("__init__", "bytes", "context_layout", "jit", "layout", "prefetch", "protocols")
 )
 """What makes kernels or describes their data: the compiler, machine instructions, layouts."""
 DECORATORS: Final = frozenset({"kernel", "inline_kernel", "hostile_kernel", "inline_hostile_kernel"})

@@ -1,0 +1,235 @@
+"""Flow batches in, the same flows with what the flows around them say: one pass, bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netsift.context.schema import CONTEXT_COLUMNS
+from netsift.errors import InputError, UsageError
+from netsift.flows.schema import CONNECTION_STATES
+from netsift.kernels import context as kernels
+from netsift.kernels import context_layout as layout
+
+REQUIRED_COLUMNS: Final = (
+    "start_time", "end_time", "src_ip", "dst_ip", "dst_port", "protocol", "packets", "bytes_fwd", "bytes_bwd",
+    "packets_bwd",
+)  # fmt: skip
+"""Columns without which there is no context; ``conn_state``, ``icmp_type`` and ``part`` are used where they are."""
+
+FAILED_STATES: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
+"""States of a TCP connection that never came about."""
+RESET_STATES: Final = ("REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH")
+
+_TCP: Final = 6
+_ROWS_PER_TILE: Final = 512
+"""So many rows of entities stay in the processor's cache until their columns are written."""
+
+_DEFAULT_KEY: Final = (0x6E65747369667420, 0x636F6E7465787420)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSettings:
+    """How much is remembered: the greatest number of each kind of entity, rounded up to a power of two.
+
+    ``hash_key`` decides which entities share a bucket. The default gives the same numbers in every run even where
+    entities had to make room; a sensor that strangers can send to should draw its own.
+    """
+
+    hosts: int = 32_768
+    pairs: int = 131_072
+    services: int = 65_536
+    triples: int = 1_048_576
+    hash_key: tuple[int, int] = _DEFAULT_KEY
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that make no table."""
+        for name in ("hosts", "pairs", "services", "triples"):
+            if not 8 <= getattr(self, name) <= 2**28:
+                raise UsageError(f"{name} must be from 8 to 2^28, not {getattr(self, name)}")
+
+
+@dataclass(slots=True)
+class ContextCounts:
+    """What the tables had no room for: entities and triples that were forgotten before their time, and flows seen."""
+
+    flows: int = 0
+    entities_evicted: int = 0
+    triples_evicted: int = 0
+
+
+@dataclass(slots=True)
+class _Tables:
+    shape: npt.NDArray[np.int64]
+    tags: npt.NDArray[np.uint64]
+    entries: npt.NDArray[np.void]
+    triple_tags: npt.NDArray[np.uint64]
+    triple_last_ns: npt.NDArray[np.int64]
+
+
+def _tables(settings: ContextSettings) -> _Tables:
+    sizes = (settings.hosts, settings.hosts, settings.pairs, settings.services, settings.services, settings.triples)
+    buckets = [1 << max(-(-size // layout.WAYS) - 1, 0).bit_length() for size in sizes]
+    shape = np.zeros((len(sizes), 2), np.int64)
+    shape[:, 1] = buckets
+    shape[: layout.ENTITIES, 0] = np.cumsum([0, *buckets[: layout.ENTITIES - 1]])
+    places = sum(buckets[: layout.ENTITIES]) * layout.WAYS
+    triples = buckets[layout.TRIPLES] * layout.WAYS
+    return _Tables(
+        shape, np.zeros(places, np.uint64), np.zeros(places, layout.ENTRY), np.zeros(triples, np.uint64),
+        np.zeros(triples, np.int64),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class ContextTracker:
+    """Remembers hosts, pairs and services, and gives every flow the context columns asked for.
+
+    A flow counts itself. Flows are taken in the order in which they come, and how they are cut into batches changes
+    nothing. Memory is that of the tables, whatever comes (about 110 MB with the default settings when all are full).
+    Columns that a flow lacks (of another meter) count as 0.
+
+    Example:
+        >>> from netsift.context.tracker import ContextTracker
+        >>> tracker = ContextTracker(("pair_ports_1min",))
+        >>> tracker.counts.flows
+        0
+    """
+
+    names: Sequence[str] = tuple(CONTEXT_COLUMNS)
+    settings: ContextSettings = field(default_factory=ContextSettings)
+    counts: ContextCounts = field(default_factory=ContextCounts)
+    _memory: _Tables = field(init=False)
+    _wanted: npt.NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Reserve the tables; memory is used as they fill."""
+        unknown = [name for name in self.names if name not in CONTEXT_COLUMNS]
+        if unknown:
+            raise UsageError(f"no such context columns: {', '.join(unknown)}")
+        wanted = [
+            (CONTEXT_COLUMNS[name].kind, CONTEXT_COLUMNS[name].window, CONTEXT_COLUMNS[name].place)
+            for name in self.names
+        ]
+        self._wanted = np.array(wanted, np.int64).reshape(-1, 3)
+        self._memory = _tables(self.settings)
+
+    def add(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
+        """Take a flow batch; return (columns, rows) context values in the order of ``names``, NaN for no value.
+
+        Raises:
+            InputError: the batch lacks columns that the context is made of; all of them are named.
+        """
+        flows = _context_flows(batch, self.settings.hash_key)
+        columns = np.empty((len(self.names), len(flows)), np.float32)
+        memory, rows = self._memory, min(_ROWS_PER_TILE, max(len(flows), 1))
+        keys, state = np.empty((rows, layout.ENTITIES + 1), np.uint64), np.zeros(2, np.int64)
+        entities = np.empty((rows, layout.ENTITIES), layout.ENTRY)
+        scratch, before, places = np.empty((2, len(layout.WINDOWS_S))), np.empty(6, np.int64), np.empty(5, np.int64)
+        for start in range(0, len(flows), rows):
+            tile = flows[start : start + rows]
+            some = len(tile)
+            kernels.entity_keys(tile, keys[:some])
+            kernels.update_context(
+                tile, keys[:some], memory.tags, memory.entries, memory.shape, memory.triple_tags,
+                memory.triple_last_ns, state, scratch, before, places, entities[:some],
+            )  # fmt: skip
+            part = np.empty((len(self.names), some), np.float32)
+            kernels.write_context_columns(tile, entities[:some], self._wanted, part)
+            columns[:, start : start + some] = part
+        self.counts.flows += len(flows)
+        self.counts.entities_evicted += int(state[0])
+        self.counts.triples_evicted += int(state[1])
+        return columns
+
+    def with_context(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield each batch with the context columns behind its own; NaN becomes null."""
+        for batch in batches:
+            columns = self.add(batch)
+            fields = [pa.field(name, pa.float32()) for name in self.names]
+            arrays = [_nullable(values) for values in columns]
+            schema = pa.schema([*batch.schema, *fields], metadata=batch.schema.metadata)
+            yield pa.RecordBatch.from_arrays([*batch.columns, *arrays], schema=schema)
+
+
+def _nullable(values: npt.NDArray[np.float32]) -> pa.Array:
+    missing = np.isnan(values)
+    validity = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    return pa.Array.from_buffers(pa.float32(), len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _context_flows(batch: pa.RecordBatch, hash_key: tuple[int, int]) -> npt.NDArray[np.void]:
+    missing = [name for name in REQUIRED_COLUMNS if name not in batch.schema.names]
+    if missing:
+        raise InputError(f"the flows lack columns that their context is made of: {', '.join(missing)}")
+    flows = np.zeros(batch.num_rows, layout.FLOW)
+    group = np.zeros(batch.num_rows, np.uint8)
+    for name, column in (("source", "src_ip"), ("destination", "dst_ip")):
+        flows[name] = _hashes(batch.column(column), hash_key, group)
+    flows["start_ns"] = _integers(batch, "start_time")
+    flows["end_ns"] = np.maximum(flows["start_ns"], _integers(batch, "end_time"))
+    for name in ("packets", "bytes_fwd", "bytes_bwd"):
+        flows[name] = np.clip(_numbers(batch, name), 0, 1e12)
+    protocol = _integers(batch, "protocol")
+    port = np.maximum(_integers(batch, "dst_port"), _integers(batch, "icmp_type"))
+    flows["service"] = (protocol & 0xFF) << 16 | (port & 0xFFFF)
+    flows["continued"] = _integers(batch, "part") > 0
+    state = _states(batch)
+    flows["failed"] = np.isin(state, FAILED_STATES_CODES) & (protocol == _TCP)
+    flows["reset"] = np.isin(state, RESET_STATES_CODES)
+    # Nobody answers a group address, so that no answer means nothing there.
+    flows["unanswered"] = (_numbers(batch, "packets_bwd") == 0) & (group == 0)
+    return flows
+
+
+FAILED_STATES_CODES: Final = tuple(CONNECTION_STATES.index(state) for state in FAILED_STATES)
+RESET_STATES_CODES: Final = tuple(CONNECTION_STATES.index(state) for state in RESET_STATES)
+
+
+def _hashes(addresses: pa.Array, hash_key: tuple[int, int], group: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Return keyed hashes of address texts; ``group`` receives which are multicast or broadcast."""
+    texts = pc.fill_null(pc.cast(addresses, pa.string()), "")
+    if texts.offset:
+        texts = pa.concat_arrays([texts])
+    _, offsets, data = texts.buffers()
+    hashes = np.empty(len(texts), np.uint64)
+    text = np.frombuffer(data or b"", np.uint8)
+    bounds = np.frombuffer(offsets, np.int32)[: len(texts) + 1] if offsets else np.zeros(1, np.int32)
+    kernels.hash_addresses(bounds, text, np.uint64(hash_key[0]), np.uint64(hash_key[1]), hashes, group)
+    return hashes
+
+
+def _integers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
+    """Return a column as int64, −1 for null and where there is no such column."""
+    if name not in batch.schema.names:
+        return np.full(batch.num_rows, -1, np.int64)
+    values: npt.NDArray[np.int64] = pc.fill_null(pc.cast(batch.column(name), pa.int64(), safe=False), -1).to_numpy(
+        zero_copy_only=False
+    )
+    return values
+
+
+def _numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:
+    values = pc.fill_null(pc.cast(batch.column(name), pa.float64(), safe=False), 0)
+    numbers: npt.NDArray[np.float64] = np.nan_to_num(values.to_numpy(zero_copy_only=False), posinf=0, neginf=0)
+    return numbers
+
+
+def _states(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Return the code of each connection's state, −1 where it is unknown."""
+    if "conn_state" not in batch.schema.names:
+        return np.full(batch.num_rows, -1, np.int64)
+    column = batch.column("conn_state")
+    known = pa.array(CONNECTION_STATES)
+    if not pa.types.is_dictionary(column.type):
+        codes = pc.fill_null(pc.index_in(pc.cast(column, pa.string()), value_set=known), -1)
+        return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
+    entries = pc.fill_null(pc.index_in(pc.cast(column.dictionary, pa.string()), value_set=known), -1)
+    places = pc.fill_null(pc.cast(column.indices, pa.int64()), len(entries)).to_numpy(zero_copy_only=False)
+    return np.append(entries.to_numpy(zero_copy_only=False).astype(np.int64), -1)[places]

@@ -1,0 +1,381 @@
+"""What the flows around a flow say: damped sums per host, pair and service, in tables of fixed size.
+
+A sum over a window of τ seconds weighs a flow of age a with e^(−a/τ), after the damped windows of Y. Mirsky et al.,
+"Kitsune", NDSS 2018. A damped number of distinct things weighs each thing with the age of its last flow; it is kept
+exactly, without a sketch, because the thing itself has an entry that knows when it was last seen: a flow that comes
+again after g seconds adds 1 − e^(−g/τ). Means and spreads are updated as in B. P. Welford, Technometrics 4, 1962, with
+damped weights.
+"""
+
+from __future__ import annotations
+
+from math import exp, sqrt
+
+import numpy as np
+
+from netsift.kernels.context_layout import (
+    AGE,
+    BACKWARD_LIMIT_NS,
+    BYTES_BWD,
+    BYTES_FWD,
+    DESTINATION,
+    DESTINATION_SERVICE,
+    DISTINCT,
+    ENTITIES,
+    FAILED,
+    FLOWS,
+    GAP_MEAN,
+    GAP_SQUARES,
+    GAP_STD,
+    GAP_WEIGHT,
+    NEVER,
+    PACKETS,
+    PAIR,
+    RESETS,
+    SIZE_MEAN,
+    SIZE_SQUARES,
+    SIZE_STD,
+    SOURCE,
+    SOURCE_SERVICE,
+    TRIPLES,
+    UNANSWERED,
+    VALUES,
+    WAYS,
+    WINDOWS_S,
+)
+from netsift.kernels.jit import inline_kernel, kernel
+from netsift.kernels.prefetch import prefetch
+from netsift.kernels.siphash import siphash_words
+
+_SECONDS = 1e-9
+_SLOWEST = 1.0 / WINDOWS_S[3]
+
+
+@inline_kernel
+def _mixed(value):
+    """Return a 64-bit number whose bits all depend on all bits of the value (the finaliser of MurmurHash3)."""
+    value ^= value >> np.uint64(33)
+    value *= np.uint64(0xFF51AFD7ED558CCD)
+    value ^= value >> np.uint64(33)
+    value *= np.uint64(0xC4CEB9FE1A85EC53)
+    value ^= value >> np.uint64(33)
+    return value
+
+
+@inline_kernel
+def _key(first, second, kind):
+    """Return the key of what two unpredictable hashes name; never 0, which marks an empty place."""
+    turned = (first << np.uint64(23)) | (first >> np.uint64(41))
+    key = _mixed(turned * np.uint64(0x9E3779B97F4A7C15) + second + np.uint64(kind) * np.uint64(0xD6E8FEB86659FD93))
+    return key if key != np.uint64(0) else np.uint64(1)
+
+
+@kernel
+def entity_keys(flows, keys):
+    """Fill (rows, 6) with the keys of each flow's five entities and of its triple."""
+    for row in range(len(flows)):
+        source, destination = flows[row].source, flows[row].destination
+        service = _mixed(np.uint64(flows[row].service) + np.uint64(1))
+        keys[row, SOURCE] = _key(source, np.uint64(0), SOURCE)
+        keys[row, DESTINATION] = _key(destination, np.uint64(0), DESTINATION)
+        pair = _key(source, destination, PAIR)
+        keys[row, PAIR] = pair
+        keys[row, SOURCE_SERVICE] = _key(source, service, SOURCE_SERVICE)
+        keys[row, DESTINATION_SERVICE] = _key(destination, service, DESTINATION_SERVICE)
+        keys[row, TRIPLES] = _key(pair, service, TRIPLES)
+
+
+@inline_kernel
+def _decays(age_ns, decay):
+    """Fill e^(−age/τ) of every window; τ grows by factors of 12, 10 and 6, so one exponential serves all."""
+    if age_ns == 0:
+        decay[:] = 1.0
+        return
+    slowest = exp(-age_ns * _SECONDS * _SLOWEST)
+    squared = slowest * slowest
+    ten_minutes = squared * squared * squared
+    squared = ten_minutes * ten_minutes
+    minute = squared * squared * squared * squared * squared
+    squared = minute * minute
+    cubed = squared * minute
+    cubed *= cubed
+    decay[3] = slowest
+    decay[2] = ten_minutes
+    decay[1] = minute
+    decay[0] = cubed * cubed
+
+
+@inline_kernel
+def _bucket(key, first, buckets):
+    return (first + np.int64((key >> np.uint64(17)) & np.uint64(buckets - 1))) * WAYS
+
+
+@inline_kernel
+def _entity_place(tags, entries, start, key, state):
+    """Return the place of an entity, made new if it is not there; ``state[0]`` counts those that made room."""
+    victim = start
+    for place in range(start, start + WAYS):
+        if tags[place] == key:
+            return place
+        if tags[place] == np.uint64(0):
+            victim = place
+            break
+        if entries[place].last_ns < entries[victim].last_ns:
+            victim = place
+    state[0] += 1 if tags[victim] != np.uint64(0) else 0
+    tags[victim] = key
+    entries[victim].last_ns = NEVER
+    return victim
+
+
+@inline_kernel
+def _triple_place(tags, last_ns, start, key, state):
+    victim = start
+    for place in range(start, start + WAYS):
+        if tags[place] == key:
+            return place
+        if tags[place] == np.uint64(0):
+            victim = place
+            break
+        if last_ns[place] < last_ns[victim]:
+            victim = place
+    state[1] += 1 if tags[victim] != np.uint64(0) else 0
+    tags[victim] = key
+    last_ns[victim] = NEVER
+    return victim
+
+
+@inline_kernel
+def _starts_anew(last_ns, end_ns):
+    return last_ns == NEVER or end_ns < last_ns - BACKWARD_LIMIT_NS
+
+
+@inline_kernel
+def _clear(entry, flow):
+    entry.last_ns = flow.end_ns
+    entry.last_start_ns = NEVER
+    entry.first_ns = flow.start_ns
+    values = entry.values
+    for window in range(len(WINDOWS_S)):
+        for value in range(VALUES):
+            values[window, value] = np.float32(0)
+
+
+@inline_kernel
+def _age(values, decay):
+    for window in range(len(WINDOWS_S)):
+        share = np.float32(decay[window])
+        for value in range(SIZE_MEAN):
+            values[window, value] *= share
+
+
+@inline_kernel
+def _add_gap(values, window, gap_s, weight):
+    values[window, GAP_WEIGHT] += weight
+    before = gap_s - values[window, GAP_MEAN]
+    values[window, GAP_MEAN] += weight * before / values[window, GAP_WEIGHT]
+    values[window, GAP_SQUARES] += weight * before * (gap_s - values[window, GAP_MEAN])
+
+
+@inline_kernel
+def _add_volume(values, window, flow, weight):
+    values[window, PACKETS] += weight * flow.packets
+    values[window, BYTES_FWD] += weight * flow.bytes_fwd
+    values[window, BYTES_BWD] += weight * flow.bytes_bwd
+    values[window, RESETS] += weight * flow.reset
+
+
+@inline_kernel
+def _add_opened(values, window, flow, weight):
+    values[window, FLOWS] += weight
+    values[window, FAILED] += weight * flow.failed
+    values[window, UNANSWERED] += weight * flow.unanswered
+    size = flow.bytes_fwd + flow.bytes_bwd
+    before = size - values[window, SIZE_MEAN]
+    values[window, SIZE_MEAN] += weight * before / values[window, FLOWS]
+    values[window, SIZE_SQUARES] += weight * before * (size - values[window, SIZE_MEAN])
+
+
+@inline_kernel
+def _update(entry, flow, decay, weight):
+    """Age an entity's sums to its latest flow and add this one; a flow that ended earlier counts as aged already."""
+    if _starts_anew(entry.last_ns, flow.end_ns):
+        _clear(entry, flow)
+    values = entry.values
+    late_ns = entry.last_ns - flow.end_ns
+    _decays(max(late_ns, 0), weight)
+    if late_ns < 0:
+        _decays(-late_ns, decay)
+        _age(values, decay)
+        entry.last_ns = flow.end_ns
+    gap_ns = flow.start_ns - entry.last_start_ns
+    has_gap = entry.last_start_ns != NEVER and gap_ns >= 0
+    for window in range(len(WINDOWS_S)):
+        share = np.float32(weight[window])
+        _add_volume(values, window, flow, share)
+        if not flow.continued:
+            _add_opened(values, window, flow, share)
+            if has_gap:
+                _add_gap(values, window, np.float32(gap_ns * _SECONDS), share)
+    if not flow.continued and (entry.last_start_ns == NEVER or gap_ns > 0):
+        entry.last_start_ns = flow.start_ns
+
+
+@inline_kernel
+def _count_distinct(entry, place, end_ns, before_ns, decay, weight):
+    """Add to an entity what one of its distinct things gains by being seen at ``end_ns`` after ``before_ns``."""
+    seen_ns = end_ns if before_ns == NEVER else max(end_ns, before_ns)
+    _decays(max(entry.last_ns - seen_ns, 0), weight)
+    if before_ns == NEVER:
+        decay[:] = 0.0
+    else:
+        _decays(max(entry.last_ns - before_ns, 0), decay)
+    values = entry.values
+    for window in range(len(WINDOWS_S)):
+        values[window, place] = np.float32(values[window, place] + weight[window] - decay[window])
+
+
+@inline_kernel
+def _find_entities(row_keys, tags, entries, shape, state, before, places):
+    for kind in range(ENTITIES):
+        start = _bucket(row_keys[kind], shape[kind, 0], shape[kind, 1])
+        place = _entity_place(tags, entries, start, row_keys[kind], state)
+        places[kind] = place
+        before[kind] = entries[place].last_ns
+
+
+@inline_kernel
+def _see_triple(row_keys, end_ns, shape, tags, last_ns, state):
+    """Return when source, destination and service were last seen together, and remember that they are now."""
+    start = _bucket(row_keys[TRIPLES], shape[TRIPLES, 0], shape[TRIPLES, 1])
+    place = _triple_place(tags, last_ns, start, row_keys[TRIPLES], state)
+    before_ns = last_ns[place]
+    if _starts_anew(before_ns, end_ns):
+        last_ns[place] = end_ns
+        return NEVER
+    last_ns[place] = max(before_ns, end_ns)
+    return before_ns
+
+
+@inline_kernel
+def _count_all_distinct(entries, places, end_ns, before, decay, weight):
+    """Destinations, ports and pairs of the source; sources, ports and pairs of the destination; and of the rest."""
+    source, destination = entries[places[SOURCE]], entries[places[DESTINATION]]
+    _count_distinct(source, DISTINCT, end_ns, before[PAIR], decay, weight)
+    _count_distinct(source, DISTINCT + 1, end_ns, before[SOURCE_SERVICE], decay, weight)
+    _count_distinct(source, DISTINCT + 2, end_ns, before[TRIPLES], decay, weight)
+    _count_distinct(destination, DISTINCT, end_ns, before[PAIR], decay, weight)
+    _count_distinct(destination, DISTINCT + 1, end_ns, before[DESTINATION_SERVICE], decay, weight)
+    _count_distinct(destination, DISTINCT + 2, end_ns, before[TRIPLES], decay, weight)
+    for kind in (PAIR, SOURCE_SERVICE, DESTINATION_SERVICE):
+        _count_distinct(entries[places[kind]], DISTINCT, end_ns, before[TRIPLES], decay, weight)
+
+
+@inline_kernel
+def _fetch_ahead(row, keys, tags, entries, shape, triple_tags):
+    """Have the memory of the flows to come brought near: first their tags, then the entries that the tags point to."""
+    if row + 8 < len(keys):
+        for kind in range(ENTITIES):
+            prefetch(tags, _bucket(keys[row + 8, kind], shape[kind, 0], shape[kind, 1]), 1)
+        prefetch(triple_tags, _bucket(keys[row + 8, TRIPLES], shape[TRIPLES, 0], shape[TRIPLES, 1]), 1)
+    if row + 4 < len(keys):
+        for kind in range(ENTITIES):
+            start = _bucket(keys[row + 4, kind], shape[kind, 0], shape[kind, 1])
+            for place in range(start, start + WAYS):
+                if tags[place] == keys[row + 4, kind]:
+                    prefetch(entries, place, 5)
+                    break
+
+
+@kernel
+def update_context(flows, keys, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, out):
+    """Update all entities of every flow in turn, and write what each flow then finds.
+
+    ``flows`` (rows,) of :data:`FLOW`, ``keys`` of :func:`entity_keys`; ``shape`` (6, 2) int64 has the first bucket and
+    the number of buckets (a power of two) of each table; ``state`` (2,) counts entities and triples that made room.
+    ``scratch`` (2, 4) float64, ``before`` (6,) and ``places`` (5,) int64 are scratch. ``out`` (rows, 5) of
+    :data:`ENTRY` receives the five entities as they are after the flow.
+    """
+    decay, weight = scratch[0], scratch[1]
+    for row in range(len(flows)):
+        _fetch_ahead(row, keys, tags, entries, shape, triple_tags)
+        flow, row_keys = flows[row], keys[row]
+        _find_entities(row_keys, tags, entries, shape, state, before, places)
+        before[TRIPLES] = _see_triple(row_keys, flow.end_ns, shape, triple_tags, triple_last_ns, state)
+        for kind in range(ENTITIES):
+            if _starts_anew(before[kind], flow.end_ns):
+                before[kind] = NEVER
+            _update(entries[places[kind]], flow, decay, weight)
+        _count_all_distinct(entries, places, flow.end_ns, before, decay, weight)
+        for kind in range(ENTITIES):
+            out[row, kind] = entries[places[kind]]
+
+
+@inline_kernel
+def _is_group_address(text, start, end):
+    """Return whether the text is a multicast or broadcast address, to which nobody answers (RFC 1112, 919, 4291)."""
+    if end - start >= 2 and (text[start] | 0x20) == 0x66 and (text[start + 1] | 0x20) == 0x66:
+        return True
+    octet, place = 0, start
+    while place < end and 0x30 <= text[place] <= 0x39 and octet < 256:
+        octet = octet * 10 + text[place] - 0x30
+        place += 1
+    if place == start or place >= end or text[place] != 0x2E:
+        return False
+    ends_in_255 = end - start > 4 and text[end - 1] == 0x35 and text[end - 2] == 0x35 and text[end - 3] == 0x32
+    return 224 <= octet < 240 or (ends_in_255 and text[end - 4] == 0x2E)
+
+
+@kernel
+def hash_addresses(offsets, text, key_low, key_high, hashes, group):
+    """Fill the keyed hash of every text, and 1 in ``group`` for multicast and broadcast addresses."""
+    for row in range(len(hashes)):
+        start, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
+        hashed = np.uint64(end - start)
+        for word_start in range(start, end, 8):
+            word = np.uint64(0)
+            for place in range(word_start, min(word_start + 8, end)):
+                word = (word << np.uint64(8)) | np.uint64(text[place])
+            hashed = siphash_words(key_low, key_high, (hashed, word))
+        hashes[row] = hashed
+        group[row] = _is_group_address(text, start, end)
+
+
+@inline_kernel
+def _spread(squares, weight):
+    return np.float32(sqrt(max(squares / weight, np.float32(0)))) if weight > 0 else np.float32(np.nan)
+
+
+@inline_kernel
+def _statistic(entry, first_seen_s, window, place):
+    values = entry.values
+    if place == AGE:
+        return np.float32(first_seen_s)
+    if place == SIZE_STD:
+        return _spread(values[window, SIZE_SQUARES], values[window, FLOWS])
+    if place == SIZE_MEAN:
+        return values[window, SIZE_MEAN] if values[window, FLOWS] > 0 else np.float32(np.nan)
+    if place < VALUES and place != GAP_MEAN:
+        return values[window, place]
+    if not values[window, GAP_WEIGHT] > 0:
+        return np.float32(np.nan)
+    mean = values[window, GAP_MEAN]
+    if place == GAP_MEAN:
+        return mean
+    spread = _spread(values[window, GAP_SQUARES], values[window, GAP_WEIGHT])
+    if place == GAP_STD:
+        return spread
+    return mean / (mean + spread) if mean + spread > 0 else np.float32(1)
+
+
+@kernel
+def write_context_columns(flows, entities, wanted, columns):
+    """Fill (columns, rows) float32 from (rows, 5) of :data:`ENTRY`; NaN where there is no value.
+
+    ``wanted`` (columns, 3) int64 has the kind of entity, the window and the place of each column's value.
+    """
+    for column in range(len(wanted)):
+        kind, window, place = wanted[column, 0], wanted[column, 1], wanted[column, 2]
+        for row in range(len(flows)):
+            age_s = max(flows[row].start_ns - entities[row, kind].first_ns, 0) * _SECONDS
+            columns[column, row] = _statistic(entities[row, kind], age_s, window, place)
