@@ -1,0 +1,1 @@
+"""Behaviour detectors: what hosts do over many flows, found without training. One file each."""

@@ -1,0 +1,195 @@
+"""What every behaviour detector is: which flows are suspicious, and when they are enough for an alert.
+
+A behaviour is not seen in one flow. So a behaviour detector works in two steps. :meth:`Behaviour.suspects` picks the
+flows of a batch that could be part of it, from their own columns and from the context columns. The flows that it picks
+are collected into episodes of one host or pair (:mod:`netsift.alerts.episodes`), with exact counts of targets, ports
+and times, and :meth:`Behaviour.strength` says how far beyond its limit an episode is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netsift.errors import InputError
+from netsift.flows.schema import BY_NAME
+
+Numbers = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.bool_]
+
+ICMP: Final = 1
+TCP: Final = 6
+UDP: Final = 17
+ICMP_V6: Final = 58
+
+
+class Scope(StrEnum):
+    """Whose flows make one episode."""
+
+    SOURCE = "source"
+    TARGET = "target"
+    PAIR = "pair"
+
+
+class Severity(StrEnum):
+    """How soon a person should look, as in the severities of most alert formats."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(slots=True)
+class FlowView:
+    """A flow batch and its context columns as NumPy arrays, each made when it is first asked for."""
+
+    batch: pa.RecordBatch
+    context: dict[str, npt.NDArray[np.float32]]
+    _numbers: dict[str, Numbers] = field(default_factory=dict)
+    _categories: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Number of flows."""
+        return int(self.batch.num_rows)
+
+    def number(self, name: str) -> Numbers:
+        """Return a column, shape (rows,), NaN for null; a column that the flows lack is NaN throughout."""
+        if name in self.context:
+            return self.context[name]  # type: ignore[return-value] # float32 serves where float64 does
+        if name not in self._numbers:
+            self._numbers[name] = self._read(name)
+        return self._numbers[name]
+
+    def _read(self, name: str) -> Numbers:
+        if name not in self.batch.schema.names:
+            return np.full(self.rows, np.nan)
+        column = self.batch.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = pc.cast(column, pa.int64())
+        try:
+            values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise InputError(f"column {name} holds {column.type}, not numbers") from error
+        return np.asarray(values, np.float64)
+
+    def among(self, name: str, words: tuple[str, ...]) -> Rows:
+        """Return which flows have one of the words in a category column."""
+        if name not in self._categories:
+            self._categories[name] = self._codes(name)
+        codes, entries = self._categories[name]
+        wanted = np.array([entry in words for entry in entries] + [False])
+        found: Rows = wanted[codes]
+        return found
+
+    def _codes(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+        if name not in self.batch.schema.names:
+            return np.full(self.rows, -1), []
+        column = self.batch.column(name)
+        if not pa.types.is_dictionary(column.type):
+            column = pc.dictionary_encode(pc.cast(column, pa.string()))
+        codes = pc.fill_null(pc.cast(column.indices, pa.int64()), -1).to_numpy(zero_copy_only=False)
+        return codes, [str(entry) for entry in column.dictionary.to_pylist()]
+
+    def texts(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
+        """Return the texts of some rows, ``?`` for null."""
+        texts: list[str] = pc.fill_null(
+            pc.cast(self.batch.column(name).take(pa.array(rows)), pa.string()), "?"
+        ).to_pylist()
+        return texts
+
+
+@dataclass(slots=True)
+class Episode:
+    """Suspicious flows of one host or pair without a long gap between them.
+
+    ``facts`` are the values of the behaviour's ``facts`` columns in the flow whose measure, ``peak``, was greatest.
+    Of ``sources``, ``targets`` and ``ports`` there were more where ``truncated`` is set. ``samples`` are the first
+    flows, as rows of :data:`SAMPLE_COLUMNS`.
+    """
+
+    key: tuple[str, ...]
+    start_ns: int
+    end_ns: int
+    flows: int = 0
+    packets: int = 0
+    bytes: int = 0
+    peak: float = -1.0
+    facts: dict[str, float] = field(default_factory=dict)
+    sources: set[str] = field(default_factory=set)
+    targets: set[str] = field(default_factory=set)
+    ports: set[int] = field(default_factory=set)
+    truncated: bool = False
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return (self.end_ns - self.start_ns) / 1e9
+
+    def fact(self, name: str) -> float:
+        """Return a fact, NaN where the flow had no such value."""
+        return self.facts.get(name, float("nan"))
+
+
+SAMPLE_COLUMNS: Final = ("start_time", "end_time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol", "packets")
+
+
+class Behaviour(Protocol):
+    """A behaviour detector: one file of this package each."""
+
+    @property
+    def name(self) -> str:
+        """What it finds, in the words of the field with underscores."""
+
+    @property
+    def category(self) -> str:
+        """Class of the taxonomy (:mod:`netsift.models.taxonomy`)."""
+
+    @property
+    def technique(self) -> str:
+        """Id of the MITRE ATT&CK technique."""
+
+    @property
+    def severity(self) -> Severity:
+        """Severity of an episode just beyond its limit."""
+
+    @property
+    def scope(self) -> Scope:
+        """Whose flows make one episode."""
+
+    @property
+    def gap_s(self) -> float:
+        """The longest time without a suspicious flow within an episode."""
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """Context columns that it needs."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Columns whose values at the peak are kept for the reason."""
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return which flows could be part of the behaviour."""
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number whose greatest value among the suspects is the peak of the episode."""
+
+    def strength(self, episode: Episode) -> float:
+        """Return how far an episode goes: from 1 on it is an alert."""
+
+    def reason(self, episode: Episode) -> str:
+        """Return the reason in one sentence made of facts."""
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a column of the flow schema, empty for others."""
+    return BY_NAME[name].unit if name in BY_NAME else ""

@@ -1,0 +1,66 @@
+"""Beacon: a program calls home by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import is_internal, service, to_group
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """Regular connections of one host to one service outside, with jitter.
+
+    What it assumes: a person's connections come in bursts, a program's by the clock and of one size. ``calls`` to the
+    same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them): independent
+    arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than ``alike`` of their mean. RITA
+    (Active Countermeasures) scores the same two things. Known clocks (NTP, DNS, names and discovery) are left out. It
+    fails on beacons that keep one connection open and on jitter beyond half of the interval.
+    """
+
+    calls: float = 12
+    regularity: float = 0.75
+    alike: float = 0.5
+    shortest_s: float = 1
+    gap_s: float = 7_200
+    name: str = "beacon"
+    category: str = "c2"
+    technique: str = "T1071.001"
+    severity: Severity = Severity.MEDIUM
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = (
+        "pair_flows_1h", "pair_gap_regularity_1h", "pair_gap_mean_s_1h", "pair_size_mean_1h", "pair_size_std_1h",
+        "pair_ports_1h", "pair_failed_1h",
+    )  # fmt: skip
+    facts: tuple[str, ...] = (*context, "dst_port")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return flows of pairs whose connections are regular in time and size."""
+        regular = (view.number("pair_flows_1h") >= 4) & (view.number("pair_gap_regularity_1h") >= self.regularity)
+        alike = view.number("pair_size_std_1h") <= self.alike * view.number("pair_size_mean_1h")
+        paced = view.number("pair_gap_mean_s_1h") >= self.shortest_s
+        found = regular & alike & paced & (view.number("pair_ports_1h") < 2) & (view.number("payload_packets_bwd") > 0)
+        if not found.any():
+            return found
+        known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print")
+        return found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of the pair's calls in an hour."""
+        return view.number("pair_flows_1h")
+
+    def strength(self, episode: Episode) -> float:
+        """Return calls ÷ limit."""
+        return episode.flows / self.calls
+
+    def reason(self, episode: Episode) -> str:
+        """Say how regular the calls are."""
+        source, target = episode.key
+        return (
+            f"{source} called {target} port {episode.fact('dst_port'):.0f} {episode.flows:,} times in "
+            f"{lasted(episode.seconds)}, every {episode.fact('pair_gap_mean_s_1h'):.1f} s with a regularity of "
+            f"{episode.fact('pair_gap_regularity_1h'):.2f} (independent calls have 0.5), each about "
+            f"{episode.fact('pair_size_mean_1h'):,.0f} bytes"
+        )

@@ -1,0 +1,70 @@
+"""Guessing credentials: one connection after the other to a login service, each short and like the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import to_service
+from netsift.detectors.behaviour.words import hosts, lasted
+
+_LOGINS = ("ssh", "ftp", "telnet", "remote_desktop", "smb", "directory", "rpc", "mail")
+_LOGIN_WORDS = ("ssh", "rdp", "smb", "banner")
+
+
+@dataclass(frozen=True, slots=True)
+class BruteForce:
+    """Guessing and spraying of passwords against any service that has a login, by its port or by what it says.
+
+    What it assumes: one guess, or a few, is one connection, because services hang up; it is short and small, because
+    nothing but the login is said; and the connections are alike. ``attempts`` in ``gap_s``-bounded succession: people
+    mistype a few times. ``bytes_``: a login is 1 to 8 kB, encrypted ones included; a session is more.
+    ``interval_s``: the mean time between attempts; slower than that is a scheduled job, or a guesser with more patience
+    than this detector. It fails on guessing within one connection and on logins of web pages.
+    """
+
+    attempts: float = 8
+    bytes_: float = 12_000
+    interval_s: float = 30
+    alike: float = 1.0
+    gap_s: float = 300
+    name: str = "brute_force"
+    category: str = "brute_force"
+    technique: str = "T1110"
+    severity: Severity = Severity.HIGH
+    scope: Scope = Scope.SOURCE
+    context: tuple[str, ...] = (
+        "source_service_flows_10min", "source_service_size_mean_10min", "source_service_size_std_10min",
+        "source_service_destinations_10min",
+    )  # fmt: skip
+    facts: tuple[str, ...] = (*context, "dst_port")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return short answered connections to a login service, of a source that has several of them."""
+        login = to_service(view, *_LOGINS) | view.among("payload_kind_bwd", _LOGIN_WORDS)
+        short = (view.number("bytes") <= self.bytes_) & (view.number("payload_packets_bwd") >= 1)
+        several = view.number("source_service_flows_10min") >= min(3.0, self.attempts)
+        return login & short & several
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of connections to the service in ten minutes."""
+        return view.number("source_service_flows_10min")
+
+    def strength(self, episode: Episode) -> float:
+        """Return attempts ÷ limit, 0 where they are slow or unlike each other."""
+        slow = episode.seconds / max(episode.flows - 1, 1) > self.interval_s
+        mean = episode.fact("source_service_size_mean_10min")
+        unlike = episode.fact("source_service_size_std_10min") > self.alike * mean
+        return 0.0 if slow or unlike else (episode.flows + 2) / self.attempts
+
+    def reason(self, episode: Episode) -> str:
+        """Say who knocked where, how often and how fast."""
+        port = episode.fact("dst_port")
+        where = f" port {port:.0f}" if np.isfinite(port) else ""
+        mean = episode.fact("source_service_size_mean_10min")
+        return (
+            f"{episode.key[0]} opened {episode.flows:,} short connections to {hosts(episode.targets)}{where} in "
+            f"{lasted(episode.seconds)}, each about {mean:,.0f} bytes; people log in fewer than {self.attempts:.0f} times"
+        )

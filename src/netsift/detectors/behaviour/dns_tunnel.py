@@ -1,0 +1,67 @@
+"""DNS tunnel: other traffic inside questions and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class DnsTunnel:
+    """Tunnels through DNS, by the size and number of questions and answers; names are not looked at.
+
+    What it assumes: a name that carries data is long, and so many are needed that they never end. An ordinary question
+    has 30 to 45 bytes of payload, one with EDNS and a cookie up to about 70 (RFC 6891, 7873), and its answer up to
+    about 150 in the mean. ``questions`` of one host to one server within ``gap_s``-bounded succession, whose mean is
+    above ``question_bytes`` or whose answers' mean is above ``answer_bytes``. A resolver asks many servers, a tunnel
+    one. A client takes a new port for each question (RFC 5452); ``same_port`` questions from one port are a program
+    that speaks DNS for another purpose, and half the limits hold. It fails on tunnels with few, short questions and on
+    those inside encrypted DNS.
+    """
+
+    questions: float = 100
+    question_bytes: float = 80
+    answer_bytes: float = 250
+    same_port: float = 20
+    gap_s: float = 120
+    name: str = "dns_tunnel"
+    category: str = "tunnel"
+    technique: str = "T1071.004"
+    severity: Severity = Severity.HIGH
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = ("pair_packets_10min", "pair_bytes_fwd_10min", "pair_bytes_bwd_10min")
+    facts: tuple[str, ...] = (*context, "payload_fwd_mean", "payload_bwd_mean", "packets_fwd", "packets_bwd")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return DNS over UDP or TCP with long questions or answers, or with many questions from one port."""
+        port = view.number("dst_port")
+        kind = view.among("payload_kind_fwd", ("dns",)) | (port == 53) | (view.number("src_port") == 53)
+        dns = kind & ~np.isin(port, (137, 5353, 5355)) & (view.number("src_port") != 5355)
+        many = (view.number("packets_fwd") >= self.same_port) & self._long(view, 0.5)
+        return dns & (many | (self._long(view, 1.0) & (view.number("pair_packets_10min") >= self.questions)))
+
+    def _long(self, view: FlowView, share: float) -> Rows:
+        question, answer = view.number("payload_fwd_mean"), view.number("payload_bwd_mean")
+        return (question >= share * self.question_bytes) | (answer >= share * self.answer_bytes)
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of packets between the two in ten minutes."""
+        return view.number("pair_packets_10min")
+
+    def strength(self, episode: Episode) -> float:
+        """Return questions ÷ limit, of one port ÷ a fifth of it."""
+        alone = episode.fact("packets_fwd") / self.same_port if episode.flows < 10 else 0.0
+        return max(episode.packets / 2 / self.questions, alone)
+
+    def reason(self, episode: Episode) -> str:
+        """Say how much was asked and answered."""
+        source, target = episode.key
+        return (
+            f"{source} and {target} exchanged {episode.packets:,} DNS messages in {lasted(episode.seconds)}, questions of "
+            f"{episode.fact('payload_fwd_mean'):.0f} and answers of {episode.fact('payload_bwd_mean'):.0f} bytes in the "
+            f"mean in {episode.flows:,} {'flow' if episode.flows == 1 else 'flows'}; usual are 30 to 70 and 60 to 200"
+        )

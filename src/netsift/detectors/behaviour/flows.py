@@ -1,0 +1,107 @@
+"""What single flows are, as far as several behaviours ask: probes, answers, logins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Rows
+from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
+
+WEB_PORTS: Final = PORTS_BY_SERVICE["web"]
+NEVER_CAME_ABOUT: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
+GROUP_PREFIXES: Final = ("ff", "22", "23", "255.")
+
+_HIGH_PORT: Final = 1024
+_ECHO_REQUESTS: Final = (8, 128)
+_MOST_PROBE_PACKETS: Final = 6
+
+
+def service(view: FlowView, *names: str) -> Rows:
+    """Return which flows have the well-known port of one of the services at either end."""
+    ports = [np.nan_to_num(view.number(name), nan=-1).astype(np.int64) for name in ("src_port", "dst_port")]
+    return np.isin(service_codes(ports[0], ports[1]), [SERVICES.index(name) for name in names])
+
+
+def to_service(view: FlowView, *names: str) -> Rows:
+    """Return which flows go to a well-known port of one of the services."""
+    ports = [port for name in names for port in PORTS_BY_SERVICE[name]]
+    return np.isin(view.number("dst_port"), ports)
+
+
+def tcp(view: FlowView) -> Rows:
+    """Return which flows are TCP."""
+    return view.number("protocol") == TCP
+
+
+def udp(view: FlowView) -> Rows:
+    """Return which flows are UDP."""
+    return view.number("protocol") == UDP
+
+
+def icmp(view: FlowView) -> Rows:
+    """Return which flows are ICMP or ICMPv6."""
+    return np.isin(view.number("protocol"), (ICMP, ICMP_V6))
+
+
+def is_answer(view: FlowView) -> Rows:
+    """Return which UDP flows come from a well-known port and go to a high one: answers whose question was not seen."""
+    source = np.nan_to_num(view.number("src_port"), nan=-1).astype(np.int64)
+    known = service_codes(source, np.full(view.rows, -1)) > SERVICES.index("other")
+    return udp(view) & known & (view.number("dst_port") >= _HIGH_PORT)
+
+
+def unanswered(view: FlowView) -> Rows:
+    """Return which flows nobody answered."""
+    return view.number("packets_bwd") == 0
+
+
+def tcp_probe(view: FlowView) -> Rows:
+    """Return which TCP flows carried nothing: refused, unanswered, or ended before anybody said a word."""
+    empty = (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= _MOST_PROBE_PACKETS)
+    fruitless = view.among("conn_state", NEVER_CAME_ABOUT) | unanswered(view) | (view.number("rst_packets") > 0)
+    return tcp(view) & empty & fruitless
+
+
+def udp_probe(view: FlowView) -> Rows:
+    """Return which UDP flows are short questions without an answer."""
+    few = view.number("packets_fwd") <= _MOST_PROBE_PACKETS
+    return udp(view) & unanswered(view) & few & ~is_answer(view) & ~is_trace(view)
+
+
+def is_trace(view: FlowView) -> Rows:
+    """Return which UDP flows are those of traceroute: ports from 33434 on, with a small TTL (RFC 1393, its manual)."""
+    port = view.number("dst_port")
+    return udp(view) & (port >= 33434) & (port <= 33534) & (view.number("ttl_fwd_min") <= 32)
+
+
+def echo_probe(view: FlowView) -> Rows:
+    """Return which flows are ICMP echo requests without an answer."""
+    return icmp(view) & np.isin(view.number("icmp_type"), _ECHO_REQUESTS) & unanswered(view)
+
+
+def to_group(view: FlowView) -> Rows:
+    """Return which flows go to a multicast or broadcast address."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.cast(view.batch.column("dst_ip"), pa.string())
+    found = pc.match_substring_regex(texts, r"^(2(2[4-9]|3[0-9])\.|255\.|ff|0\.0\.0\.0)|\.255$")
+    group: Rows = pc.fill_null(found, fill_value=False).to_numpy(zero_copy_only=False)
+    return group
+
+
+_PRIVATE: Final = (
+    r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|127\.|169\.254\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|::1$)"
+)
+
+
+def is_internal(view: FlowView, column: str) -> Rows:
+    """Return which flows have a private, link-local or loopback address in a column (RFC 1918, 3927, 4193, 4291)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.match_substring_regex(pc.cast(view.batch.column(column), pa.string()), _PRIVATE)
+    internal: Rows = pc.fill_null(found, fill_value=False).to_numpy(zero_copy_only=False)
+    return internal

@@ -1,0 +1,69 @@
+"""Horizontal scan: one source asks many hosts, and most of them do not answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import echo_probe, tcp_probe, to_group, udp_probe
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class HostSweep:
+    """SYN, connect, UDP and ICMP sweeps over many hosts, slow ones included; worms look the same.
+
+    What it assumes: a sweep meets hosts that are not there or refuse, a client has learned its servers' addresses.
+    ``hosts``: a client's servers are seldom down several at a time. ``web_hosts``: browsers try many servers for one
+    page, and lose many at once with the line. ``udp_hosts``: peer-to-peer programs ask many peers that have left.
+    ``fruitless``: of the source's connections of the last hour so many came to nothing. It fails on sweeps of lists of
+    servers that all answer, and on less than one host in ``gap_s``.
+    """
+
+    hosts: float = 5
+    web_hosts: float = 20
+    udp_hosts: float = 20
+    fruitless: float = 0.7
+    gap_s: float = 7_200
+    name: str = "host_sweep"
+    category: str = "scan"
+    technique: str = "T1018"
+    severity: Severity = Severity.MEDIUM
+    scope: Scope = Scope.SOURCE
+    context: tuple[str, ...] = ("source_flows_1h", "source_failed_1h", "source_unanswered_1h", "source_destinations_1h")
+    facts: tuple[str, ...] = ("source_flows_1h", "source_failed_1h", "source_unanswered_1h", "dst_port", "protocol")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return the probes of sources whose connections mostly come to nothing."""
+        probes = tcp_probe(view) | udp_probe(view) | echo_probe(view)
+        lost = np.maximum(view.number("source_failed_1h"), view.number("source_unanswered_1h"))
+        probes &= lost >= self.fruitless * view.number("source_flows_1h")
+        return probes & ~to_group(view) if probes.any() else probes
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of hosts asked."""
+        return view.number("source_destinations_1h")
+
+    def strength(self, episode: Episode) -> float:
+        """Return hosts ÷ limit."""
+        return len(episode.targets) / self._limit(episode)
+
+    def _limit(self, episode: Episode) -> float:
+        from netsift.models.services import PORTS_BY_SERVICE
+
+        if episode.fact("protocol") == 17:
+            return self.udp_hosts
+        return self.web_hosts if episode.ports and episode.ports <= set(PORTS_BY_SERVICE["web"]) else self.hosts
+
+    def reason(self, episode: Episode) -> str:
+        """Say who asked how many hosts, on which ports, and how fast."""
+        ports = sorted(episode.ports)
+        where = (
+            f" on port {ports[0]}" if len(ports) == 1 else f" on {len(ports):,} ports" if ports else " with ICMP echo"
+        )
+        return (
+            f"{episode.key[0]} tried {len(episode.targets):,} hosts{where} in {lasted(episode.seconds)}, "
+            f"{episode.flows:,} times to no avail; a client loses fewer than {self._limit(episode):.0f}"
+        )

@@ -1,0 +1,60 @@
+"""Vertical scan: one source asks many ports of one host, and most of them do not answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import tcp_probe, to_group, udp_probe
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class PortScan:
+    """SYN, connect, FIN, null, ACK and UDP scans of the ports of one host.
+
+    What it assumes: a scanner asks ports of which it does not know whether anybody listens, so that its flows carry no
+    payload, or, over UDP, get no answer; a client knows its port. ``ports``: a client that meets a dead server asks at
+    most a handful of ports of it (an application and its fallbacks). ``fruitless``: a scan of an open host may find
+    some ports open, so half of the pair's flows may succeed. It fails on scans of fewer ports, on those spread over
+    more than ``gap_s`` a port, and on idle scans, which show another source.
+    """
+
+    ports: float = 5
+    fruitless: float = 0.5
+    gap_s: float = 3_600
+    name: str = "port_scan"
+    category: str = "scan"
+    technique: str = "T1046"
+    severity: Severity = Severity.MEDIUM
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = ("pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h")
+    facts: tuple[str, ...] = ("pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return the probes."""
+        probes = tcp_probe(view) | udp_probe(view)
+        return probes & ~to_group(view) if probes.any() else probes
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of ports asked."""
+        return view.number("pair_ports_1h")
+
+    def strength(self, episode: Episode) -> float:
+        """Return ports ÷ limit, 0 where the pair's flows mostly succeed."""
+        fruitless = episode.flows / max(episode.fact("pair_flows_1h"), episode.flows)
+        return len(episode.ports) / self.ports if fruitless >= self.fruitless else 0.0
+
+    def reason(self, episode: Episode) -> str:
+        """Say who asked how many ports of whom, and how fast."""
+        source, target = episode.key
+        return (
+            f"{source} tried {len(episode.ports):,} ports of {target} in {lasted(episode.seconds)}, "
+            f"{episode.flows:,} times without a word being said; a client tries fewer than {self.ports:.0f}"
+        )
+
+
+def _share(part: Numbers, whole: Numbers) -> Numbers:
+    return part / np.maximum(whole, 1)

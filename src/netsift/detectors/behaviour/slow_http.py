@@ -1,0 +1,57 @@
+"""Slow HTTP: many connections to a web server that are kept open and hardly used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import service, tcp
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class SlowHttp:
+    """Slowloris, slow POST and slow read: a server's connections are occupied by requests that never end.
+
+    What it assumes: the attacker sends little, over and over, and the server has nothing to answer, or may not send
+    its answer. ``connections`` of one source, each longer than ``seconds`` and with less than ``bytes_s`` forward
+    payload a second: browsers hold a few idle connections, after an answer. It fails on attacks from many sources
+    with few connections each.
+    """
+
+    connections: float = 15
+    seconds: float = 8
+    bytes_s: float = 100
+    gap_s: float = 600
+    name: str = "slow_http"
+    category: str = "slow_http"
+    technique: str = "T1499.002"
+    severity: Severity = Severity.HIGH
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = ("pair_flows_10min",)
+    facts: tuple[str, ...] = ("pair_flows_10min", "duration_us", "payload_bytes_fwd", "payload_bytes_bwd")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return long web connections in which the client said little, again and again, and got little or nothing."""
+        seconds = view.number("duration_us") / 1e6
+        slow = (seconds >= self.seconds) & (view.number("payload_bytes_fwd") < self.bytes_s * seconds)
+        unfed = (view.number("payload_packets_bwd") == 0) | (view.number("zero_windows_fwd") > 0)
+        repeated = view.number("payload_packets_fwd") >= 2
+        web = service(view, "web") | view.among("payload_kind_fwd", ("http",))
+        return tcp(view) & web & slow & unfed & (repeated | (view.number("zero_windows_fwd") > 0))
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of the pair's connections in ten minutes."""
+        return view.number("pair_flows_10min")
+
+    def strength(self, episode: Episode) -> float:
+        """Return connections ÷ limit."""
+        return episode.flows / self.connections
+
+    def reason(self, episode: Episode) -> str:
+        """Say who holds how many connections open."""
+        source, target = episode.key
+        return (
+            f"{source} held {episode.flows:,} connections to {target} open for {lasted(episode.seconds)} with requests "
+            f"that did not end, about {episode.bytes / max(episode.flows, 1):,.0f} bytes each"
+        )

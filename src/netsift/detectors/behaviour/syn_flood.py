@@ -1,0 +1,64 @@
+"""SYN flood: connections that nobody finishes, faster than people or programs open them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import tcp, unanswered
+from netsift.detectors.behaviour.words import hosts, lasted
+
+
+@dataclass(frozen=True, slots=True)
+class SynFlood:
+    """SYN floods, and floods of other TCP segments that belong to no connection, forged sources included.
+
+    What it assumes: a flood's segments carry nothing and nobody goes on with the connection. ``flows_5s`` such flows to
+    one host within about 5 s: a busy server that fails loses less, because clients wait a second before they try again
+    (RFC 6298). A scan reaches that rate too, over many ports from one source; so either there are ``sources``, or few
+    ports. It fails on floods over finished connections (see HTTP flood).
+    """
+
+    flows_5s: float = 100
+    flows_slow: float = 60
+    sources: int = 20
+    gap_s: float = 60
+    name: str = "syn_flood"
+    category: str = "flood"
+    technique: str = "T1498.001"
+    severity: Severity = Severity.HIGH
+    scope: Scope = Scope.TARGET
+    context: tuple[str, ...] = (
+        "destination_unanswered_5s", "destination_flows_5s", "destination_sources_5s", "destination_ports_5s",
+        "destination_unanswered_10min", "destination_ports_10min", "destination_flows_10min",
+    )  # fmt: skip
+    facts: tuple[str, ...] = context
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return TCP flows without payload and answer, to a host that gets many of them."""
+        lost = tcp(view) & (view.number("payload_packets") == 0) & (view.number("packets_bwd") <= 1)
+        lost &= view.number("packets_fwd") <= 2
+        fast = view.number("destination_unanswered_5s") >= self.flows_5s / 4
+        slow = view.number("destination_unanswered_10min") >= self.flows_slow / 4
+        spread = (view.number("destination_sources_5s") >= self.sources) | (
+            view.number("destination_ports_5s") <= 0.2 * view.number("destination_flows_5s")
+        )
+        return lost & unanswered(view) & (fast | slow) & spread
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of unanswered flows to the host in 5 s."""
+        return view.number("destination_unanswered_5s")
+
+    def strength(self, episode: Episode) -> float:
+        """Return unanswered flows ÷ limit."""
+        fast = episode.fact("destination_unanswered_5s") / self.flows_5s
+        slow = episode.fact("destination_unanswered_10min") / self.flows_slow
+        return max(fast, slow) if episode.flows >= self.flows_slow / 2 else 0.0
+
+    def reason(self, episode: Episode) -> str:
+        """Say who was flooded by how many, and how fast."""
+        return (
+            f"{episode.key[0]} got {episode.flows:,} TCP segments that no connection followed from "
+            f"{hosts(episode.sources, 'source')} in {lasted(episode.seconds)}, up to "
+            f"{episode.fact('destination_unanswered_5s'):,.0f} in 5 s"
+        )

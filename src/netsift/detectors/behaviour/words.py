@@ -1,0 +1,29 @@
+"""How reasons say numbers and hosts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_DURATIONS: Final = ((172_800.0, 86_400.0, "d"), (7_200.0, 3_600.0, "h"), (120.0, 60.0, "min"), (1.0, 1.0, "s"))
+_BYTES: Final = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def lasted(seconds: float) -> str:
+    """Return a duration in words: ``12 s``, ``45 min``."""
+    for least, unit_s, unit in _DURATIONS:
+        if seconds >= least:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds * 1000:.0f} ms"
+
+
+def volume(bytes_: float) -> str:
+    """Return a number of bytes in words: ``1.2 MB``."""
+    for least, unit in _BYTES:
+        if bytes_ >= least:
+            return f"{bytes_ / least:.1f} {unit}"
+    return f"{bytes_:.0f} bytes"
+
+
+def hosts(names: set[str], noun: str = "host") -> str:
+    """Return the one host there is, or how many there are."""
+    return next(iter(names)) if len(names) == 1 else f"{len(names):,} {noun}s"
