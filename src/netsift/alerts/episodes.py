@@ -25,7 +25,7 @@ class Episodes:
     """Collects the suspects of one behaviour.
 
     At most ``max_episodes`` are kept at a time and ``max_members`` hosts and ports in all of them; ``overflow_flows``
-    counts flows that found no room. Where there is no room, episodes that ended longest ago and came to nothing make it.
+    counts flows that found no room. Where there is none, episodes that ended longest ago and came to nothing make it.
     """
 
     behaviour: Behaviour
@@ -114,6 +114,14 @@ class Episodes:
         self._members += len(new)
 
 
+_KEYS: Final[dict[Scope, tuple[str, ...]]] = {
+    Scope.SOURCE: ("src_ip",),
+    Scope.TARGET: ("dst_ip",),
+    Scope.PAIR: ("src_ip", "dst_ip"),
+    Scope.NETWORK: (),
+}
+
+
 class _Suspects:
     """The suspicious rows of a batch as arrays; indices are places among them."""
 
@@ -129,7 +137,10 @@ class _Suspects:
 
     def by_key(self, scope: Scope) -> Iterable[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
         """Yield the places of each key, each key's in order of start."""
-        names = {Scope.SOURCE: ("src_ip",), Scope.TARGET: ("dst_ip",), Scope.PAIR: ("src_ip", "dst_ip")}[scope]
+        names = _KEYS[scope]
+        if not names:
+            yield (), np.argsort(self.start_ns, kind="stable")
+            return
         codes = np.stack([self._codes[name][0] for name in names])
         order = np.lexsort((self.start_ns, *codes))
         cuts = np.flatnonzero(np.any(np.diff(codes[:, order], axis=1) != 0, axis=0)) + 1
@@ -149,18 +160,16 @@ class _Suspects:
     def samples(self, places: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
         """Return flows as rows of the sample columns, times as integers."""
         taken = self._batch.take(pa.array(places))
-        columns = [
-            _integers(taken, name) if name.endswith(("time", "port", "packets", "protocol")) else None
+        columns: dict[str, list[Any]] = {
+            name: (_texts(taken, name) if name in self._codes else _integers(taken, name).tolist())
             for name in SAMPLE_COLUMNS
-        ]
-        texts = {name: pc.cast(taken.column(name), pa.string()).to_pylist() for name in ("src_ip", "dst_ip")}
-        return [
-            {
-                name: (int(values[row]) if values is not None else texts[name][row])
-                for name, values in zip(SAMPLE_COLUMNS, columns, strict=True)
-            }
-            for row in range(len(places))
-        ]
+        }
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _texts(batch: pa.RecordBatch, name: str) -> list[str]:
+    texts: list[str] = pc.fill_null(pc.cast(batch.column(name), pa.string()), "?").to_pylist()
+    return texts
 
 
 def _integers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:

@@ -35,6 +35,7 @@ class Scope(StrEnum):
     SOURCE = "source"
     TARGET = "target"
     PAIR = "pair"
+    NETWORK = "network"
 
 
 class Severity(StrEnum):
@@ -97,13 +98,6 @@ class FlowView:
             column = pc.dictionary_encode(pc.cast(column, pa.string()))
         codes = pc.fill_null(pc.cast(column.indices, pa.int64()), -1).to_numpy(zero_copy_only=False)
         return codes, [str(entry) for entry in column.dictionary.to_pylist()]
-
-    def texts(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
-        """Return the texts of some rows, ``?`` for null."""
-        texts: list[str] = pc.fill_null(
-            pc.cast(self.batch.column(name).take(pa.array(rows)), pa.string()), "?"
-        ).to_pylist()
-        return texts
 
 
 @dataclass(slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
-from netsift.detectors.behaviour.flows import is_internal, service, to_group
+from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group
 from netsift.detectors.behaviour.words import lasted
 
 
@@ -15,15 +17,17 @@ class Beacon:
 
     What it assumes: a person's connections come in bursts, a program's by the clock and of one size. ``calls`` to the
     same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them): independent
-    arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than ``alike`` of their mean. RITA
-    (Active Countermeasures) scores the same two things. Known clocks (NTP, DNS, names and discovery) are left out. It
-    fails on beacons that keep one connection open and on jitter beyond half of the interval.
+    arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than ``alike`` of their
+    mean. RITA (Active Countermeasures) scores the same two things. Many web pages ask again every few seconds while
+    they are open, so on ports of the web it must go on for ``web_s``. Known clocks (NTP, DNS, names and discovery) are
+    left out. It fails on beacons that keep one connection open and on jitter beyond half of the interval.
     """
 
     calls: float = 12
     regularity: float = 0.75
     alike: float = 0.5
     shortest_s: float = 1
+    web_s: float = 3_600
     gap_s: float = 7_200
     name: str = "beacon"
     category: str = "c2"
@@ -52,8 +56,9 @@ class Beacon:
         return view.number("pair_flows_1h")
 
     def strength(self, episode: Episode) -> float:
-        """Return calls ÷ limit."""
-        return episode.flows / self.calls
+        """Return calls ÷ limit; on a port of the web, or how long they went on ÷ limit, if that is less."""
+        lasting = episode.seconds / self.web_s if episode.ports <= set(WEB_PORTS) else np.inf
+        return min(episode.flows / self.calls, lasting)
 
     def reason(self, episode: Episode) -> str:
         """Say how regular the calls are."""

@@ -66,5 +66,5 @@ class BruteForce:
         mean = episode.fact("source_service_size_mean_10min")
         return (
             f"{episode.key[0]} opened {episode.flows:,} short connections to {hosts(episode.targets)}{where} in "
-            f"{lasted(episode.seconds)}, each about {mean:,.0f} bytes; people log in fewer than {self.attempts:.0f} times"
+            f"{lasted(episode.seconds)}, each about {mean:,.0f} bytes; people log in less often"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
-from netsift.detectors.behaviour.words import lasted
+from netsift.detectors.behaviour.words import counted, lasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class DnsTunnel:
 
     What it assumes: a name that carries data is long, and so many are needed that they never end. An ordinary question
     has 30 to 45 bytes of payload, one with EDNS and a cookie up to about 70 (RFC 6891, 7873), and its answer up to
-    about 150 in the mean. ``questions`` of one host to one server within ``gap_s``-bounded succession, whose mean is
-    above ``question_bytes`` or whose answers' mean is above ``answer_bytes``. A resolver asks many servers, a tunnel
-    one. A client takes a new port for each question (RFC 5452); ``same_port`` questions from one port are a program
-    that speaks DNS for another purpose, and half the limits hold. It fails on tunnels with few, short questions and on
-    those inside encrypted DNS.
+    about 150 in the mean. ``questions`` of one host to one server without a pause of ``gap_s``, whose mean is above
+    ``question_bytes`` or whose answers' mean is above ``answer_bytes``. A resolver asks many servers, a tunnel one. A
+    client takes a new port for each question (RFC 5452); ``same_port`` questions from one port are a program that
+    speaks DNS for another purpose, and seven tenths of the sizes are enough. It fails on tunnels with few, short
+    questions and on those inside encrypted DNS.
     """
 
     questions: float = 100
@@ -41,7 +41,7 @@ class DnsTunnel:
         port = view.number("dst_port")
         kind = view.among("payload_kind_fwd", ("dns",)) | (port == 53) | (view.number("src_port") == 53)
         dns = kind & ~np.isin(port, (137, 5353, 5355)) & (view.number("src_port") != 5355)
-        many = (view.number("packets_fwd") >= self.same_port) & self._long(view, 0.5)
+        many = (view.number("packets_fwd") >= self.same_port) & self._long(view, 0.7)
         return dns & (many | (self._long(view, 1.0) & (view.number("pair_packets_10min") >= self.questions)))
 
     def _long(self, view: FlowView, share: float) -> Rows:
@@ -60,8 +60,9 @@ class DnsTunnel:
     def reason(self, episode: Episode) -> str:
         """Say how much was asked and answered."""
         source, target = episode.key
+        question, answer = episode.fact("payload_fwd_mean"), episode.fact("payload_bwd_mean")
         return (
-            f"{source} and {target} exchanged {episode.packets:,} DNS messages in {lasted(episode.seconds)}, questions of "
-            f"{episode.fact('payload_fwd_mean'):.0f} and answers of {episode.fact('payload_bwd_mean'):.0f} bytes in the "
-            f"mean in {episode.flows:,} {'flow' if episode.flows == 1 else 'flows'}; usual are 30 to 70 and 60 to 200"
+            f"{source} and {target} exchanged {episode.packets:,} DNS messages in {lasted(episode.seconds)} over "
+            f"{counted(episode.flows, 'flow')}, questions of {question:.0f} and answers of {answer:.0f} bytes in the mean; "
+            "usual are 30 to 70 and 60 to 200"
         )

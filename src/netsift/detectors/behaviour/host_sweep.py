@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
-from netsift.detectors.behaviour.flows import echo_probe, tcp_probe, to_group, udp_probe
+from netsift.detectors.behaviour.base import UDP, Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import WEB_PORTS, echo_probe, tcp_probe, to_group, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
 
@@ -16,15 +16,17 @@ class HostSweep:
     """SYN, connect, UDP and ICMP sweeps over many hosts, slow ones included; worms look the same.
 
     What it assumes: a sweep meets hosts that are not there or refuse, a client has learned its servers' addresses.
-    ``hosts``: a client's servers are seldom down several at a time. ``web_hosts``: browsers try many servers for one
-    page, and lose many at once with the line. ``udp_hosts``: peer-to-peer programs ask many peers that have left.
+    ``hosts`` on one port: a client's servers are seldom down several at a time. ``many_ports_hosts``: on several
+    ports, where each host is asked once; a machine that has lost its line asks its servers again and again (RFC 6298).
+    ``offline_hosts`` holds for what such a machine does, for the web, where one page has many servers, and for UDP,
+    where peer-to-peer programs ask peers that have left.
     ``fruitless``: of the source's connections of the last hour so many came to nothing. It fails on sweeps of lists of
     servers that all answer, and on less than one host in ``gap_s``.
     """
 
     hosts: float = 5
-    web_hosts: float = 20
-    udp_hosts: float = 20
+    many_ports_hosts: float = 8
+    offline_hosts: float = 20
     fruitless: float = 0.7
     gap_s: float = 7_200
     name: str = "host_sweep"
@@ -51,11 +53,12 @@ class HostSweep:
         return len(episode.targets) / self._limit(episode)
 
     def _limit(self, episode: Episode) -> float:
-        from netsift.models.services import PORTS_BY_SERVICE
-
-        if episode.fact("protocol") == 17:
-            return self.udp_hosts
-        return self.web_hosts if episode.ports and episode.ports <= set(PORTS_BY_SERVICE["web"]) else self.hosts
+        if episode.fact("protocol") == UDP or (episode.ports and episode.ports <= set(WEB_PORTS)):
+            return self.offline_hosts
+        if len(episode.ports) <= 1:
+            return self.hosts
+        asked_once = episode.packets <= 1.5 * episode.flows
+        return self.many_ports_hosts if asked_once else self.offline_hosts
 
     def reason(self, episode: Episode) -> str:
         """Say who asked how many hosts, on which ports, and how fast."""

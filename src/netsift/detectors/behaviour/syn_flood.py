@@ -16,7 +16,8 @@ class SynFlood:
     What it assumes: a flood's segments carry nothing and nobody goes on with the connection. ``flows_5s`` such flows to
     one host within about 5 s: a busy server that fails loses less, because clients wait a second before they try again
     (RFC 6298). A scan reaches that rate too, over many ports from one source; so either there are ``sources``, or few
-    ports. It fails on floods over finished connections (see HTTP flood).
+    ports. ``flows_slow`` in ten minutes from one source to one port, each a single segment: so reflectors are asked in
+    the name of their victim. It fails on floods over finished connections (see HTTP flood).
     """
 
     flows_5s: float = 100
@@ -30,7 +31,7 @@ class SynFlood:
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = (
         "destination_unanswered_5s", "destination_flows_5s", "destination_sources_5s", "destination_ports_5s",
-        "destination_unanswered_10min", "destination_ports_10min", "destination_flows_10min",
+        "pair_unanswered_10min", "pair_ports_10min", "pair_flows_10min",
     )  # fmt: skip
     facts: tuple[str, ...] = context
 
@@ -38,12 +39,14 @@ class SynFlood:
         """Return TCP flows without payload and answer, to a host that gets many of them."""
         lost = tcp(view) & (view.number("payload_packets") == 0) & (view.number("packets_bwd") <= 1)
         lost &= view.number("packets_fwd") <= 2
-        fast = view.number("destination_unanswered_5s") >= self.flows_5s / 4
-        slow = view.number("destination_unanswered_10min") >= self.flows_slow / 4
         spread = (view.number("destination_sources_5s") >= self.sources) | (
             view.number("destination_ports_5s") <= 0.2 * view.number("destination_flows_5s")
         )
-        return lost & unanswered(view) & (fast | slow) & spread
+        fast = (view.number("destination_unanswered_5s") >= self.flows_5s / 4) & spread
+        # The stack of a real client asks again from the same port, so its lost connections have several packets.
+        slow = (view.number("pair_unanswered_10min") >= self.flows_slow / 4) & (view.number("packets_fwd") == 1)
+        slow &= view.number("pair_ports_10min") <= 0.1 * view.number("pair_flows_10min")
+        return lost & unanswered(view) & (fast | slow)
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of unanswered flows to the host in 5 s."""
@@ -52,7 +55,7 @@ class SynFlood:
     def strength(self, episode: Episode) -> float:
         """Return unanswered flows ÷ limit."""
         fast = episode.fact("destination_unanswered_5s") / self.flows_5s
-        slow = episode.fact("destination_unanswered_10min") / self.flows_slow
+        slow = episode.fact("pair_unanswered_10min") / self.flows_slow
         return max(fast, slow) if episode.flows >= self.flows_slow / 2 else 0.0
 
     def reason(self, episode: Episode) -> str:

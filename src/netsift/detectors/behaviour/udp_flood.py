@@ -53,6 +53,6 @@ class UdpFlood:
     def reason(self, episode: Episode) -> str:
         """Say who was flooded by how many, with how much."""
         return (
-            f"{episode.key[0]} got {episode.packets:,} packets ({volume(episode.bytes)}) that it had not asked for from "
-            f"{hosts(episode.sources, 'source')} in {lasted(episode.seconds)} and answered none"
+            f"{episode.key[0]} got {episode.packets:,} packets ({volume(episode.bytes)}) that it had not asked for "
+            f"from {hosts(episode.sources, 'source')} in {lasted(episode.seconds)} and answered none"
         )

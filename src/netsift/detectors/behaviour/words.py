@@ -24,6 +24,11 @@ def volume(bytes_: float) -> str:
     return f"{bytes_:.0f} bytes"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``1 flow``, ``2 flows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def hosts(names: set[str], noun: str = "host") -> str:
     """Return the one host there is, or how many there are."""
     return next(iter(names)) if len(names) == 1 else f"{len(names):,} {noun}s"

@@ -1,0 +1,67 @@
+"""Exfiltration: a host sends out far more than it gets back, and than it sent before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import is_internal, to_group
+from netsift.detectors.behaviour.words import lasted, volume
+
+
+@dataclass(frozen=True, slots=True)
+class Exfiltration:
+    """Uploads to one address outside, against what the host otherwise sent there and elsewhere.
+
+    What it assumes: data that is carried off goes one way and to one place, new to the host. ``bytes_`` within about
+    ten minutes: calls and mail with attachments stay below. ``ratio``: forward ÷ backward bytes; talks and downloads
+    are far lower. ``times_past``: this upload ÷ all that the host sent elsewhere in the last hour. Backups look the
+    same: they go to a place that the host has known for longer than ``known_s``, once a sensor has run so long. It
+    fails on data that leaks slowly or through a service that the host uses anyway.
+    """
+
+    bytes_: float = 20e6
+    ratio: float = 8
+    times_past: float = 5
+    known_s: float = 86_400
+    gap_s: float = 1_800
+    name: str = "exfiltration"
+    category: str = "exfiltration"
+    technique: str = "T1048"
+    severity: Severity = Severity.HIGH
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = (
+        "pair_bytes_fwd_10min", "pair_bytes_bwd_10min", "pair_bytes_fwd_1h", "source_bytes_fwd_1h", "pair_age_s",
+    )  # fmt: skip
+    facts: tuple[str, ...] = (*context, "dst_port")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return flows out of the network that complete a large upload."""
+        sent = view.number("pair_bytes_fwd_10min")
+        one_way = sent >= self.ratio * view.number("pair_bytes_bwd_10min")
+        elsewhere = view.number("source_bytes_fwd_1h") - view.number("pair_bytes_fwd_1h")
+        unusual = sent >= self.times_past * np.maximum(elsewhere, 0)
+        found = (sent >= self.bytes_ / 4) & one_way & unusual & (view.number("pair_age_s") < self.known_s)
+        if not found.any():
+            return found
+        return found & is_internal(view, "src_ip") & ~is_internal(view, "dst_ip") & ~to_group(view)
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the forward bytes of the pair in ten minutes."""
+        return view.number("pair_bytes_fwd_10min")
+
+    def strength(self, episode: Episode) -> float:
+        """Return bytes ÷ limit."""
+        return episode.fact("pair_bytes_fwd_10min") / self.bytes_
+
+    def reason(self, episode: Episode) -> str:
+        """Say how much went where, and how much elsewhere."""
+        source, target = episode.key
+        elsewhere = max(episode.fact("source_bytes_fwd_1h") - episode.fact("pair_bytes_fwd_1h"), 0)
+        return (
+            f"{source} sent {volume(episode.fact('pair_bytes_fwd_10min'))} to {target} port "
+            f"{episode.fact('dst_port'):.0f} in {lasted(episode.seconds)} and got "
+            f"{volume(episode.fact('pair_bytes_bwd_10min'))} back; to all others it sent {volume(elsewhere)}"
+        )

@@ -1,0 +1,50 @@
+"""Half-open probes: a connection is accepted, and its client resets it before a word is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import tcp
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """Scans of ports that are open: SYN scans end with RST after the SYN-ACK, connect scans after the handshake.
+
+    What it assumes: a client that opens a connection wants to say something, or closes it in order (FIN). ``probes`` of
+    one source and host on at least two ports: browsers drop a spare connection now and then, and health checks of load
+    balancers reset them by the clock, on the one port that they look after. It fails on scans of one open port.
+    """
+
+    probes: float = 3
+    gap_s: float = 60
+    name: str = "half_open"
+    category: str = "scan"
+    technique: str = "T1046"
+    severity: Severity = Severity.LOW
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = ("pair_flows_1h",)
+    facts: tuple[str, ...] = ("pair_flows_1h",)
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return accepted connections without payload that the client reset."""
+        reset = view.among("conn_state", ("RSTO",)) & (view.number("rst_packets_fwd") > 0)
+        return tcp(view) & reset & (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= 4)
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of flows of the pair in an hour."""
+        return view.number("pair_flows_1h")
+
+    def strength(self, episode: Episode) -> float:
+        """Return probes ÷ limit, 0 for a single port."""
+        return episode.flows / self.probes if len(episode.ports) >= 2 else 0.0
+
+    def reason(self, episode: Episode) -> str:
+        """Say who opened connections in order to close them."""
+        source, target = episode.key
+        return (
+            f"{source} opened {episode.flows:,} connections to {len(episode.ports)} ports of {target} in "
+            f"{lasted(episode.seconds)} and reset each before a word was said"
+        )

@@ -1,0 +1,52 @@
+"""New service: a server that has been known for days answers on a port where it never did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import is_internal, tcp
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class NewService:
+    """A host of the own network begins to answer on a port: a back door, a forgotten installation, or a change.
+
+    What it assumes: what a server offers shows within ``known_s`` (a day). It only speaks after that, so never about a
+    short capture. Ports from ``ephemeral`` on are left out: they are the far ends of calls. It fails on services that
+    were there before netsift was.
+    """
+
+    known_s: float = 86_400
+    ephemeral: float = 32_768
+    gap_s: float = 3_600
+    name: str = "new_service"
+    category: str = "other"
+    technique: str = "T1543"
+    severity: Severity = Severity.LOW
+    scope: Scope = Scope.TARGET
+    context: tuple[str, ...] = ("destination_age_s", "destination_service_age_s")
+    facts: tuple[str, ...] = ("destination_age_s", "dst_port")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return answered connections to a service that is new on a host that is not."""
+        new = (view.number("destination_service_age_s") == 0) & (view.number("destination_age_s") >= self.known_s)
+        found = tcp(view) & new & (view.number("payload_packets_bwd") > 0) & (view.number("dst_port") < self.ephemeral)
+        return found & is_internal(view, "dst_ip") if found.any() else found
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return how long the host has been known."""
+        return view.number("destination_age_s")
+
+    def strength(self, episode: Episode) -> float:
+        """Return 1: there is nothing to measure."""
+        return 1.0 if episode.flows else 0.0
+
+    def reason(self, episode: Episode) -> str:
+        """Say which port is new, and for how long it was not there."""
+        ports = ", ".join(str(port) for port in sorted(episode.ports)[:5])
+        return (
+            f"{episode.key[0]} answered on port {ports} for the first time; it has been seen for "
+            f"{lasted(episode.fact('destination_age_s'))}"
+        )

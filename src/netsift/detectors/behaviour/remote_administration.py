@@ -1,0 +1,59 @@
+"""Remote administration: one host takes hold of another through Windows' own remote procedures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.flows import tcp
+from netsift.detectors.behaviour.words import lasted
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAdministration:
+    """The endpoint mapper, a dynamic port and SMB, used one after the other between two hosts.
+
+    So services and tasks are made from afar (PsExec, WMI, DCOM), and so directory replication is abused. What it
+    assumes: workstations do this to servers that all of them use, so a destination with ``sources`` or more is
+    left out; between two hosts alone it is an administrator, or somebody who took his place. ``ports``: two kinds of
+    port out of the endpoint mapper (135), SMB (445), WinRM (5985, 5986) and dynamic ones (from 49152), one of them not
+    SMB. It fails on what a single port carries.
+    """
+
+    ports: float = 2
+    sources: float = 3
+    gap_s: float = 120
+    name: str = "remote_administration"
+    category: str = "infiltration"
+    technique: str = "T1021"
+    severity: Severity = Severity.LOW
+    scope: Scope = Scope.PAIR
+    context: tuple[str, ...] = ("destination_sources_1h", "pair_flows_1h")
+    facts: tuple[str, ...] = ("destination_sources_1h", "dst_port")
+
+    def suspects(self, view: FlowView) -> Rows:
+        """Return conversations on ports of remote procedures."""
+        port = view.number("dst_port")
+        known = (port == 135) | (port == 445) | (port == 5985) | (port == 5986)
+        dynamic = (port >= 49_152) & (view.number("src_port") >= 1_024) & view.among("payload_kind_fwd", ("binary",))
+        spoken = (view.number("payload_packets_fwd") > 0) & (view.number("payload_packets_bwd") > 0)
+        return tcp(view) & spoken & (known | dynamic) & (view.number("destination_sources_1h") < self.sources)
+
+    def measure(self, view: FlowView) -> Numbers:
+        """Return the number of flows of the pair in an hour."""
+        return view.number("pair_flows_1h")
+
+    def strength(self, episode: Episode) -> float:
+        """Return kinds of ports ÷ limit, 0 without the endpoint mapper or WinRM."""
+        kinds = {min(port, 49_152) for port in episode.ports}
+        return len(kinds) / self.ports if kinds & {135, 5985, 5986} else 0.0
+
+    def reason(self, episode: Episode) -> str:
+        """Say who took hold of whom."""
+        source, target = episode.key
+        named = sorted(port for port in episode.ports if port < 49_152)
+        ports = [str(port) for port in named] + (["a dynamic port"] if len(named) < len(episode.ports) else [])
+        return (
+            f"{source} used remote procedures of {target} ({', '.join(ports)}) {episode.flows:,} times in "
+            f"{lasted(episode.seconds)}; nobody else does"
+        )
