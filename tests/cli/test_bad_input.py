@@ -224,6 +224,47 @@ def test_no_output_destroys_an_input_or_another_output(run: Program, place: Path
     assert [path.name for path in place.iterdir()] == ["good.pcap"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("flows", "day", "-q", "-o", "OUT"),
+        ("flows", "day", "-q", "-o", "flows.csv", "--stats", "OUT"),
+        ("detect", "day", "-q", "-o", "OUT"),
+        ("label", "day", "--rules", "rules.toml", "-o", "OUT"),
+        ("train", "day", "-o", "OUT"),
+        ("evaluate", "--benign", "day", "--json", "OUT"),
+    ],
+)
+def test_no_output_destroys_or_becomes_a_file_of_an_input_folder(
+    run: Program, place: Path, arguments: tuple[str, ...]
+) -> None:
+    (place / "day" / "night").mkdir(parents=True)
+    for name in ("day/a.pcap", "day/night/b.pcap"):
+        (place / name).write_bytes(GOOD)
+    (place / "linked.csv").write_bytes(GOOD)
+    (place / "day" / "c.pcap").symlink_to("../linked.csv")
+    before = sorted(place.rglob("*"))
+    for output, reason in (
+        ("day/a.pcap", "would overwrite day/a.pcap"),
+        ("day/night/../night/b.pcap", "would overwrite day/night/b.pcap"),
+        ("linked.csv", "would overwrite day/c.pcap"),
+        ("day/x.csv", "is in the input folder day, of which every file is read"),
+        ("day/night/x.json", "is in the input folder day, of which every file is read"),
+    ):
+        asked = [output if word == "OUT" else word for word in arguments]
+        refused(run(*asked), 2, f"{output} {reason}: name another output")
+    assert sorted(place.rglob("*")) == before
+
+
+def test_an_output_beside_an_input_folder_is_written(run: Program, place: Path) -> None:
+    (place / "day").mkdir()
+    (place / "day" / "a.pcap").write_bytes(GOOD)
+    for output in ("day.csv", "day/.flows.csv"):
+        for _ in range(2):
+            assert run("flows", "day", "-q", "-o", output).status == 0
+        assert packets(place / "good.pcap") == packets(place / output)
+
+
 def test_counts_that_cannot_be_written_are_refused_before_any_flow_is(run: Program, place: Path) -> None:
     done = run("flows", "good.pcap", "-q", "-o", "flows.csv", "--stats", "missing/counts.json")
     refused(done, 1, "missing/counts.json: cannot be written: No such file or directory")

@@ -150,9 +150,11 @@ def test_a_model_of_a_data_set_finds_attacks_in_unlabelled_flows_of_it(tmp_path:
 
 @pytest.mark.usefixtures("no_plots")
 def test_what_is_the_same_of_many_files_is_said_once(tmp_path: Path) -> None:
+    days = tmp_path / "days"
+    days.mkdir()
     for number in range(3):
-        write_cic(tmp_path / f"{number}.csv", ["Benign", "Bot"] * 20, number)
-    result = train(tmp_path, "-o", tmp_path / "m.netsift")
+        write_cic(days / f"{number}.csv", ["Benign", "Bot"] * 20, number)
+    result = train(days, "-o", tmp_path / "m.netsift")
     assert result.stderr.count("CSE-CIC-IDS2018") == 1
     assert "0.csv and 2 more: CSE-CIC-IDS2018 flows (CICFlowMeter, 80 columns)" in result.stderr
 

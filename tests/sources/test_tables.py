@@ -72,7 +72,8 @@ def test_a_cut_last_line_loses_only_itself(suffix: str, flows: pa.RecordBatch, t
     problems: list[str] = []
     rows = sum(batch.num_rows for batch in flow_file(str(path), problems.append))
     assert rows == flows.num_rows - 1
-    assert problems == [f"{path}: damaged: 1 line cannot be read"]
+    where = f" (line {flows.num_rows})" if suffix == ".jsonl" else ""
+    assert problems == [f"{path}: damaged: 1 line cannot be read{where}"]
     with pytest.raises(InputError, match="1 line cannot be read"):
         list(flow_file(str(path)))
 
@@ -106,6 +107,37 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path) -> None:
     path.write_text("src_ip,src_port\n10.0.0.1,many\n")
     with pytest.raises(InputError, match=r"cannot be read as flows: .*many"):
         list(flow_file(str(path)))
+
+
+def nested(depth: int, column: str, folder: Path) -> Path:
+    """Write a flow file whose third line, behind an empty one, holds lists within lists."""
+    path = folder / "flows.jsonl"
+    lists = f"{'[' * depth}{']' * depth}"
+    path.write_text(f'{{"dst_ip":"10.0.0.1"}}\n\n{{"{column}":{lists}}}\n{{"dst_ip":"10.0.0.2"}}\n')
+    return path
+
+
+def test_json_nested_too_deeply_is_a_line_that_cannot_be_read(tmp_path: Path) -> None:
+    path = nested(400_000, "note", tmp_path)
+    problems: list[str] = []
+    assert sum(batch.num_rows for batch in flow_file(str(path), problems.append)) == 2
+    assert problems == [f"{path}: damaged: 1 line cannot be read (line 3)"]
+    with pytest.raises(InputError, match=r"1 line cannot be read \(line 3\)"):
+        list(flow_file(str(path)))
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 5))
+def test_json_that_can_just_be_parsed_is_no_crash_either(depth: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        list(flow_file(str(nested(depth, "start_time", tmp_path))))
+
+
+def test_the_first_of_many_damaged_lines_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "flows.jsonl"
+    path.write_text('{"dst_ip":"10.0.0.1"}\n[]\n{"dst_ip":"10.0.0.2"}\n{\n')
+    problems: list[str] = []
+    assert sum(batch.num_rows for batch in flow_file(str(path), problems.append)) == 2
+    assert problems == [f"{path}: damaged: 2 lines cannot be read (the first is line 2)"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 
 PIECE = 1 << 16
 
 
 @dataclass
 class Behaviour:
-    """How the server answers, and what it was asked."""
+    """How the server answers, pausing in the middle of the file, and what it was asked."""
 
     content: bytes = b""
     tag: str | None = '"one"'
@@ -27,7 +29,16 @@ class Behaviour:
     status: int = 200
     location: str | None = None
     endless: bool = False
+    pause_s: float = 0.0
     requested: list[str | None] = field(default_factory=list)
+
+
+def write_halves(file: BufferedIOBase, body: bytes, pause_s: float) -> None:
+    """Write a file with a pause in its middle."""
+    half = len(body) // 2
+    file.write(body[:half])
+    time.sleep(pause_s)
+    file.write(body[half:])
 
 
 @contextmanager
@@ -74,7 +85,7 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
 
         def _send_body(self, body: bytes) -> None:
             try:
-                self.wfile.write(body)
+                write_halves(self.wfile, body, behaviour.pause_s)
                 while behaviour.endless:
                     self.wfile.write(bytes(PIECE))
             except (BrokenPipeError, ConnectionResetError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netsift.cli.labelled import Attack, Benign, common_columns, labelled_inputs, say_what_was_read
-from netsift.cli.options import Depth, LearnerName, Trees, Tune
+from netsift.cli.options import Depth, LearnerName, Trees, Tune, keep_apart
 from netsift.cli.progress import announce_compilation, stages
 from netsift.errors import UsageError
 from netsift.files import whole_file
@@ -129,6 +129,9 @@ def evaluate(
         raise UsageError("--tune belongs to training afresh inside each protocol; leave --model and --transfer out")
     chosen_learner = make_learner(learner, seed, trees=trees, depth=depth)
     inputs = labelled_inputs(data, benign, attack)
+    keep_apart(
+        [*(source.path for source in inputs), *(path for path in (model, columns) if path)], (json_file, columns_out)
+    )
     request = _request(inputs, model, columns, max_rows, max_rows_per_file, seed)
     dataset, findings = _read(request, strict=strict)
     if transfer:

@@ -38,6 +38,7 @@ def label(
     from netsift.sources.flows import is_flow_table, read_flows
     from netsift.sources.statistics import ReadStatistics
 
+    options.keep_apart([*inputs, rules], (output,))
     read = Rules.read(rules)
     statistics = ReadStatistics()
     if not all(is_flow_table(str(path)) for path in inputs):

@@ -101,19 +101,44 @@ ModelKey = Annotated[
 
 
 def keep_apart(inputs: Sequence[str | Path], outputs: Sequence[Path | None]) -> None:
-    """Refuse an output that would destroy an input or another output, and one that cannot be written, before any work.
+    """Refuse an output that would destroy or become an input, or destroy another output, or cannot be written.
 
-    Raises UsageError for the first and OutputError for the second.
+    Every file below an input folder is read, whatever it is called, so an output there would be an input of the next
+    run. Hidden files are not read. To be called before any work.
+
+    Raises:
+        UsageError: an output is not apart from the inputs and the other outputs.
+        InputError: an input folder cannot be listed, or holds no files.
+        OutputError: an output cannot be written.
     """
-    taken = {Path(name).resolve(): str(name) for name in inputs}
+    folders = [Path(name) for name in inputs if Path(name) != STANDARD_STREAM and Path(name).is_dir()]
+    taken = {Path(name).resolve(): str(name) for name in [*inputs, *_files_of(folders)]}
     for output in outputs:
         if output is None or output == STANDARD_STREAM or (output.exists() and not output.is_file()):
             continue
         other = taken.get(output.resolve())
         if other is not None:
             raise UsageError(f"{output} would overwrite {other}: name another output")
+        _refuse_within(output, folders)
         taken[output.resolve()] = str(output)
         refuse_unwritable(output)
+
+
+def _files_of(folders: Sequence[Path]) -> list[str]:
+    if not folders:
+        return []
+    from netsift.capture.streams import expand_inputs
+
+    return expand_inputs([str(folder) for folder in folders])
+
+
+def _refuse_within(output: Path, folders: Sequence[Path]) -> None:
+    """Raise UsageError for a file that is not hidden below one of the folders."""
+    for folder in folders:
+        if folder.resolve() in output.resolve().parents and not output.name.startswith("."):
+            raise UsageError(
+                f"{output} is in the input folder {folder}, of which every file is read: name another output"
+            )
 
 
 def capture_settings(

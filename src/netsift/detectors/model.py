@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ModelDetector:
-    """Scores flows with the model of a bundle, through onnxruntime; as a rule a random forest.
+    """Scores flows with the model of a bundle, through onnxruntime; as a rule a forest.
 
     What it assumes: the flows come from a meter with the column definitions of the flow schema, and the attacks look
     like some that the model was trained on. It fails on attacks whose single flows look like ordinary ones (few, slow,

@@ -13,12 +13,17 @@ from netsift.flows.dialects import CICFLOWMETER_2017
 from netsift.flows.schema import BY_NAME
 from netsift.models.audit import with_columns
 from netsift.models.features import MISSING
+from netsift.models.graph import OUTPUTS
 from netsift.models.linear import linear_graph, read_linear
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from netsift.models.bundle import Bundle
 
 _ASKED: Final = "nodes_featureids"
+_UNUSED: Final = "label_of_runtime"
+"""What the label that an operator decides on by itself is called once nobody asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,29 @@ def _reordered(serialised: bytes, order: list[int], classes: int) -> bytes:
     return reordered
 
 
+def _with_most_probable_label(model: ModelProto) -> None:
+    """Make ``label`` the class whose probability is the highest, the first of equal ones.
+
+    A TreeEnsembleClassifier of two classes compares with 0.5 in its own way, and a tie may go to either class.
+    """
+    from onnx import helper
+
+    label, probabilities = OUTPUTS
+    nodes = [node for node in model.graph.node if list(node.output) != [label]]
+    for node in nodes:
+        for place, name in enumerate(node.output):
+            node.output[place] = _UNUSED if name == label else name
+    nodes.append(helper.make_node("ArgMax", [probabilities], [label], axis=1, keepdims=0))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
 def _with_metadata(bundle: Bundle, serialised: bytes, columns: tuple[str, ...]) -> bytes:
     from onnx import ModelProto
 
     manifest = bundle.manifest
     model = ModelProto.FromString(with_columns(serialised, columns))
+    _with_most_probable_label(model)
     metadata = {
         "columns": json.dumps(columns),
         "classes": json.dumps(manifest.classes),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 FORMAT_VERSION: Final = 3
 """Raised when an older netsift could not read a newer bundle rightly; :mod:`netsift.models.upgrade` reads the older."""
@@ -15,13 +15,22 @@ FORMAT_VERSION: Final = 3
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+GREATEST_WHOLE_NUMBER: Final = 2**53
+"""Up to here a float64, which other JSON readers take every number for, holds each whole number (IEEE 754)."""
+
+
+def _keeps_its_digits(value: object) -> object:
+    """Refuse a whole number that would become a float, which strict validation allows, and lose digits."""
+    if isinstance(value, int) and abs(value) > GREATEST_WHOLE_NUMBER:
+        raise ValueError("a whole number beyond 2**53 would lose digits")
+    return value
+
+
 SettingName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-Setting = (
-    bool
-    | Annotated[int, Field(ge=-(2**53), le=2**53)]
-    | Annotated[float, Field(ge=-1e300, le=1e300)]
-    | Annotated[str, Field(max_length=200)]
-)
+Setting = Annotated[
+    bool | int | Annotated[float, Field(ge=-1e300, le=1e300)] | Annotated[str, Field(max_length=200)],
+    BeforeValidator(_keeps_its_digits),
+]
 TechniqueId = Annotated[str, Field(pattern=r"^T[0-9]{4}(\.[0-9]{3})?$")]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 
@@ -41,16 +42,30 @@ class DataSet:
 
 _CIC: Final = "Canadian Institute for Cybersecurity, University of New Brunswick"
 _CIC_TERMS: Final = "cite the paper; the publisher's page has the terms"
+_of_cic: Final = partial(DataSet, publisher=_CIC, terms=_CIC_TERMS)
 _CIC_FORM: Final = "fill in the publisher's form, then download {what}"
-_STRATOSPHERE: Final = "Stratosphere Laboratory, Czech Technical University in Prague"
-_DISTRINET: Final = "Engelen, Rimmer, Joosen, Liu and others; DistriNet, KU Leuven"
-_DISTRINET_PAGE: Final = "https://intrusion-detection.distrinet-research.be/CNS2022/Dataset_Download.html"
-_DISTRINET_FILES: Final = "https://intrusion-detection.distrinet-research.be/CNS2022/Datasets/"
-_DISTRINET_CITATION: Final = (
-    "Liu, Engelen, Lynar, Essam and Joosen: Error Prevalence in NIDS datasets: A Case Study on CIC-IDS-2017 and "
-    "CSE-CIC-IDS-2018. IEEE CNS 2022"
+_CIC_PAGES: Final = "https://www.unb.ca/cic/datasets/"
+_CIC_2018_CITATION: Final = (
+    "Sharafaldin, Lashkari and Ghorbani: Toward Generating a New Intrusion Detection Dataset and Intrusion Traffic "
+    "Characterization. ICISSP 2018"
 )
-_UNPACK: Final = "unpack the archive into the same folder"
+_of_stratosphere: Final = partial(
+    DataSet,
+    publisher="Stratosphere Laboratory, Czech Technical University in Prague",
+    terms="Creative Commons Attribution",
+)
+_DISTRINET: Final = "https://intrusion-detection.distrinet-research.be/CNS2022/"
+_corrected: Final = partial(
+    DataSet,
+    publisher="Engelen, Rimmer, Joosen, Liu and others; DistriNet, KU Leuven",
+    page=f"{_DISTRINET}Dataset_Download.html",
+    terms=_CIC_TERMS,
+    citation=(
+        "Liu, Engelen, Lynar, Essam and Joosen: Error Prevalence in NIDS datasets: A Case Study on CIC-IDS-2017 and "
+        "CSE-CIC-IDS-2018. IEEE CNS 2022"
+    ),
+    by_hand="unpack the archive into the same folder",
+)
 _CTU: Final = "https://mcfp.felk.cvut.cz/publicDatasets/"
 _CSE_2018: Final = (
     "https://cse-cic-ids2018.s3.ca-central-1.amazonaws.com/Processed%20Traffic%20Data%20for%20ML%20Algorithms/"
@@ -90,68 +105,45 @@ def _iot_23_files() -> Iterator[DataFile]:
 
 
 _DATA_SETS: Final = (
-    DataSet(
+    _of_cic(
         name="cic-ids2017",
         title="CIC-IDS2017",
-        publisher=_CIC,
-        page="https://www.unb.ca/cic/datasets/ids-2017.html",
-        terms=_CIC_TERMS,
-        citation=(
-            "Sharafaldin, Lashkari and Ghorbani: Toward Generating a New Intrusion Detection Dataset and Intrusion "
-            "Traffic Characterization. ICISSP 2018"
-        ),
+        page=f"{_CIC_PAGES}ids-2017.html",
+        citation=_CIC_2018_CITATION,
         by_hand=_CIC_FORM.format(what="GeneratedLabelledFlows.zip or MachineLearningCSV.zip and unpack it"),
     ),
-    DataSet(
+    _corrected(
         name="cic-ids2017-corrected",
         title="CIC-IDS2017 with corrected labels and features",
-        publisher=_DISTRINET,
-        page=_DISTRINET_PAGE,
-        terms=_CIC_TERMS,
-        citation=_DISTRINET_CITATION,
-        files=(DataFile("CICIDS2017_improved.zip", f"{_DISTRINET_FILES}CICIDS2017_improved.zip", 343_549_013),),
-        by_hand=_UNPACK,
+        files=(DataFile("CICIDS2017_improved.zip", f"{_DISTRINET}Datasets/CICIDS2017_improved.zip", 343_549_013),),
     ),
-    DataSet(
+    _of_cic(
         name="cse-cic-ids2018",
         title="CSE-CIC-IDS2018",
         publisher=f"Communications Security Establishment and {_CIC}",
-        page="https://www.unb.ca/cic/datasets/ids-2018.html",
-        terms=_CIC_TERMS,
-        citation=(
-            "Sharafaldin, Lashkari and Ghorbani: Toward Generating a New Intrusion Detection Dataset and Intrusion "
-            "Traffic Characterization. ICISSP 2018"
-        ),
+        page=f"{_CIC_PAGES}ids-2018.html",
+        citation=_CIC_2018_CITATION,
         files=tuple(_cse_cic_ids2018_files()),
     ),
-    DataSet(
+    _corrected(
         name="cse-cic-ids2018-corrected",
         title="CSE-CIC-IDS2018 with corrected labels and features",
-        publisher=_DISTRINET,
-        page=_DISTRINET_PAGE,
-        terms=_CIC_TERMS,
-        citation=_DISTRINET_CITATION,
-        files=(DataFile("CSECICIDS2018_improved.zip", f"{_DISTRINET_FILES}CSECICIDS2018_improved.zip"),),
-        by_hand=_UNPACK,
+        files=(DataFile("CSECICIDS2018_improved.zip", f"{_DISTRINET}Datasets/CSECICIDS2018_improved.zip"),),
     ),
-    DataSet(
+    _of_cic(
         name="cic-ddos2019",
         title="CIC-DDoS2019",
-        publisher=_CIC,
-        page="https://www.unb.ca/cic/datasets/ddos-2019.html",
-        terms=_CIC_TERMS,
+        page=f"{_CIC_PAGES}ddos-2019.html",
         citation=(
             "Sharafaldin, Lashkari, Hakak and Ghorbani: Developing Realistic Distributed Denial of Service (DDoS) "
             "Attack Dataset and Taxonomy. IEEE ICCST 2019"
         ),
         by_hand=_CIC_FORM.format(what="the CSV archives and unpack them"),
     ),
-    DataSet(
+    _of_cic(
         name="cic-iot2023",
         title="CIC-IoT2023",
-        publisher=_CIC,
-        page="https://www.unb.ca/cic/datasets/iotdataset-2023.html",
-        terms=_CIC_TERMS,
+        page=f"{_CIC_PAGES}iotdataset-2023.html",
         citation=(
             "Neto, Dadkhah, Ferreira, Zohourian, Lu and Ghorbani: CICIoT2023: A Real-Time Dataset and Benchmark for "
             "Large-Scale Attacks in IoT Environment. Sensors 23(13), 2023"
@@ -173,23 +165,19 @@ _DATA_SETS: Final = (
             "UNSW_NB15_testing-set.csv and, for addresses and times, UNSW-NB15_1.csv to UNSW-NB15_4.csv"
         ),
     ),
-    DataSet(
+    _of_cic(
         name="nsl-kdd",
         title="NSL-KDD",
-        publisher=_CIC,
-        page="https://www.unb.ca/cic/datasets/nsl.html",
-        terms=_CIC_TERMS,
+        page=f"{_CIC_PAGES}nsl.html",
         citation=(
             "Tavallaee, Bagheri, Lu and Ghorbani: A Detailed Analysis of the KDD CUP 99 Data Set. IEEE CISDA 2009"
         ),
         by_hand="the publisher says that it is not available at this time; place KDDTrain+.txt and KDDTest+.txt",
     ),
-    DataSet(
+    _of_stratosphere(
         name="iot-23",
         title="Aposemat IoT-23: labelled connection logs of five scenarios",
-        publisher=_STRATOSPHERE,
         page="https://www.stratosphereips.org/datasets-iot23",
-        terms="Creative Commons Attribution",
         citation=(
             "Garcia, Parmisano and Erquiaga: IoT-23: A labeled dataset with malicious and benign IoT network traffic. "
             "Zenodo 2020, doi:10.5281/zenodo.4743746"
@@ -197,12 +185,10 @@ _DATA_SETS: Final = (
         files=tuple(_iot_23_files()),
         by_hand="the other scenarios are in iot_23_datasets_small.tar.gz on the publisher's page: unpack it yourself",
     ),
-    DataSet(
+    _of_stratosphere(
         name="ctu-13",
         title="CTU-13: labelled bidirectional flows of thirteen botnet captures",
-        publisher=_STRATOSPHERE,
         page="https://www.stratosphereips.org/datasets-ctu13",
-        terms="Creative Commons Attribution",
         citation=(
             "Garcia, Grill, Stiborek and Zunino: An empirical comparison of botnet detection methods. "
             "Computers and Security 45, 2014"

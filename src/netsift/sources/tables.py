@@ -45,12 +45,11 @@ def flow_file(name: str, report: Callable[[str], None] | None = None) -> Iterato
         for batch in _READERS[FORMATS[path.suffix.lower()]](path, damage):
             yield _canonical(name, batch)
             rows += batch.num_rows
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowKeyError, OSError, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowKeyError, OSError, ValueError, RecursionError) as error:
         if not rows:
             raise InputError(f"{name}: cannot be read as flows: {_first_line(error)}") from None
         damage.sentences.append(f"reading stopped after {rows:,} rows: {_first_line(error)}")
-    if damage.lines:
-        damage.sentences.append(f"{damage.lines:,} line{'s' if damage.lines > 1 else ''} cannot be read")
+    damage.sentences += damage.line_sentences()
     if damage.sentences:
         problem = f"{name}: damaged: {', '.join(damage.sentences)}"
         if report is None:
@@ -60,10 +59,23 @@ def flow_file(name: str, report: Callable[[str], None] | None = None) -> Iterato
 
 @dataclass(slots=True)
 class _Damage:
-    """What of a file could not be read."""
+    """What of a file could not be read; ``first_line`` is the number of the first such line, None if not known."""
 
     lines: int = 0
+    first_line: int | None = None
     sentences: list[str] = field(default_factory=list)
+
+    def count_line(self, number: int | None = None) -> None:
+        self.lines += 1
+        self.first_line = number if self.lines == 1 else self.first_line
+
+    def line_sentences(self) -> list[str]:
+        if not self.lines:
+            return []
+        which = (
+            "" if self.first_line is None else f" ({'the first is ' if self.lines > 1 else ''}line {self.first_line:,})"
+        )
+        return [f"{self.lines:,} line{'s' if self.lines > 1 else ''} cannot be read{which}"]
 
 
 def _first_line(error: Exception) -> str:
@@ -94,7 +106,7 @@ def _csv(path: Path, damage: _Damage) -> Iterator[pa.RecordBatch]:
     options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
 
     def skip(_: Any) -> str:
-        damage.lines += 1
+        damage.count_line()
         return "skip"
 
     with pa.csv.open_csv(
@@ -106,23 +118,34 @@ def _csv(path: Path, damage: _Damage) -> Iterator[pa.RecordBatch]:
 def _json_lines(path: Path, damage: _Damage) -> Iterator[pa.RecordBatch]:
     names: list[str] = []
     with path.open("rb") as file:
-        while rows := _parsed(file, damage):
+        lines = _numbered_lines(file)
+        while rows := _parsed(lines, damage):
             names = names or list(dict.fromkeys(name for row in rows for name in row))
             yield _from_rows(rows, names)
 
 
-def _parsed(file: IO[bytes], damage: _Damage) -> list[dict[str, Any]]:
-    """Return the objects of the next lines, a batch at most; what is no object is counted."""
+def _numbered_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines with their numbers from 1; one that is too long comes in pieces of the same number."""
+    number = 1
+    while line := file.readline(_LONGEST_LINE):
+        yield number, line
+        number += line.endswith(b"\n")
+
+
+def _parsed(lines: Iterator[tuple[int, bytes]], damage: _Damage) -> list[dict[str, Any]]:
+    """Return the objects of the next lines, a batch at most; what is no object, or nested too deeply, is counted."""
     rows: list[dict[str, Any]] = []
-    while len(rows) < _ROWS_PER_BATCH and (line := file.readline(_LONGEST_LINE)):
+    for number, line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
             rows.append(row)
         elif line.strip():
-            damage.lines += 1
+            damage.count_line(number)
+        if len(rows) == _ROWS_PER_BATCH:
+            break
     return rows
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from netsift.models.features import FeatureMatrix
 from netsift.models.graph import Tree, tree_graph
-from netsift.models.learners.base import ClassIndices, Trial, Values, check_every_class, share_of_total
+from netsift.models.learners.base import ClassIndices, Trial, Values, check_every_class, class_weights, share_of_total
 from netsift.models.trees import LEAF
 
 if TYPE_CHECKING:
@@ -66,18 +66,37 @@ class FittedForest:
 
 
 def fitted_forest(
-    forest: RandomForestClassifier | ExtraTreesClassifier,
+    kind: type[RandomForestClassifier | ExtraTreesClassifier],
+    settings: ForestSettings,
     matrix: FeatureMatrix,
     classes: ClassIndices,
     class_count: int,
 ) -> FittedForest:
-    """Fit on all cores, and return what scores the same way whatever the number of cores."""
+    """Return a forest of one of scikit-learn's kinds, fitted on (rows, features) and class indices (rows,)."""
+    forest = kind(
+        n_estimators=settings.trees,
+        max_depth=settings.depth,
+        min_samples_leaf=settings.leaf_rows,
+        class_weight=class_weights(classes),
+        random_state=settings.seed,
+        n_jobs=-1,
+    )
+    fit_on_all_cores(forest, matrix, classes)
+    return FittedForest(forest, class_count)
+
+
+def fit_on_all_cores(
+    forest: RandomForestClassifier | ExtraTreesClassifier,
+    matrix: FeatureMatrix,
+    classes: ClassIndices,
+    row_weights: Values | None = None,
+) -> None:
+    """Fit a forest, with weights (rows,) or without, so that it then scores alike whatever the number of cores."""
     # Its threads save and restore the process's warning filters across each other, and may leave none behind.
     with warnings.catch_warnings():
-        forest.fit(matrix, classes)
+        forest.fit(matrix, classes, sample_weight=row_weights)
     # Threads add up the trees in the order in which they finish, which changes the last digits from run to run.
     forest.set_params(n_jobs=1)
-    return FittedForest(forest, class_count)
 
 
 def forest_tree(tree: Any, trees: int) -> Tree:

@@ -16,7 +16,6 @@ votes for "attack" by how short the path to it is, and for every kind of attack 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -27,7 +26,7 @@ import numpy.typing as npt
 from netsift.models.features import MISSING, FeatureMatrix
 from netsift.models.graph import Tree, tree_graph
 from netsift.models.learners.base import ClassIndices, Trial, Values, check_every_class, share_of_total
-from netsift.models.learners.forests import forest_tree
+from netsift.models.learners.forests import fit_on_all_cores, forest_tree
 from netsift.models.trees import LEAF
 
 if TYPE_CHECKING:
@@ -167,11 +166,7 @@ class GuardedForest:
             random_state=settings.seed,
             n_jobs=-1,
         )
-        # Its threads save and restore the process's warning filters across each other, and may leave none behind.
-        with warnings.catch_warnings():
-            forest.fit(steps, classes, sample_weight=row_weights(classes))
-        # Threads add up the trees in the order in which they finish, which changes the last digits from run to run.
-        forest.set_params(n_jobs=1)
+        fit_on_all_cores(forest, steps, classes, row_weights(classes))
         guards = fit_guards(steps[classes == 0], settings)
         return FittedGuardedForest(forest, guards, settings.guard_share, class_count)
 

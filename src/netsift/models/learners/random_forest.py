@@ -1,4 +1,4 @@
-"""The default learner: scikit-learn's random forest. Breiman, "Random forests", Machine Learning 45 (2001)."""
+"""The plain random forest of scikit-learn. Breiman, "Random forests", Machine Learning 45 (2001)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from netsift.models.features import FeatureMatrix
-from netsift.models.learners.base import ClassIndices, Trial, class_weights
+from netsift.models.learners.base import ClassIndices, Trial
 from netsift.models.learners.forests import FittedForest, ForestSettings, fitted_forest, proposed_settings
 
 
@@ -26,15 +26,7 @@ class RandomForest:
         """Return a forest fitted on (rows, features) and class indices (rows,); deterministic for the same seed."""
         from sklearn.ensemble import RandomForestClassifier
 
-        forest = RandomForestClassifier(
-            n_estimators=self.settings.trees,
-            max_depth=self.settings.depth,
-            min_samples_leaf=self.settings.leaf_rows,
-            class_weight=class_weights(classes),
-            random_state=self.settings.seed,
-            n_jobs=-1,
-        )
-        return fitted_forest(forest, matrix, classes, class_count)
+        return fitted_forest(RandomForestClassifier, self.settings, matrix, classes, class_count)
 
     def proposed(self, trial: Trial) -> RandomForest:
         """Return this learner with the depth and the rows per leaf that a trial proposes."""
