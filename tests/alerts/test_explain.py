@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from netsift.alerts.explain import MOST_COLUMNS, evidence, explain, format_value, reasons
-from netsift.alerts.schema import Evidence, utc_text
+from netsift.alerts.finding import Evidence
+from netsift.alerts.schema import utc_text
 from netsift.detectors.model import ModelDetector
 from netsift.models.features import BY_NAME, MISSING
 from netsift.models.manifest import FeatureReference

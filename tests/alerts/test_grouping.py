@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsift.alerts.grouping import MANY_SOURCES, FindingGroups, FlaggedFlows, Group
-from netsift.alerts.incidents import in_order
+from netsift.alerts.settling import in_order
 
 SECOND_NS = 1_000_000_000
 GAP_NS = 600 * SECOND_NS

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from netsift.alerts.finding import Evidence
 from netsift.alerts.phrases import phrase
-from netsift.alerts.schema import Evidence
 from netsift.detectors.base import Detector
 from netsift.flows.schema import BY_NAME as COLUMN_BY_NAME
 from netsift.flows.schema import Validity

@@ -52,7 +52,7 @@ class FlaggedFlows:
 class Group:
     """Flows that belong together; ``features`` is the row of the flow with the highest score.
 
-    ``flows_of_attack`` counts the flows by what each was taken for; one attack, until :mod:`netsift.alerts.incidents`
+    ``flows_of_attack`` counts the flows by what each was taken for; one attack, until :mod:`netsift.alerts.settling`
     joins groups of several.
     """
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netsift.alerts.explain import explain
+from netsift.alerts.finding import Evidence, Finding
 from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group, rank
-from netsift.alerts.incidents import incidents
-from netsift.alerts.schema import Evidence, Finding
+from netsift.alerts.settling import settle
 from netsift.detectors.base import Detector, Scores
 from netsift.errors import InputError
 from netsift.models.manifest import Reference
@@ -41,6 +41,54 @@ class Detection:
     findings: tuple[Finding, ...]
 
 
+class ModelSearch:
+    """Scores flow batches with a model and keeps what reaches the threshold, until :meth:`settle` makes findings of it.
+
+    ``observe`` is shown the scores of every batch.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        reference: Reference,
+        threshold: float,
+        groups: FindingGroups | None = None,
+        observe: Callable[[Scores], None] | None = None,
+    ) -> None:
+        """Start with nothing found."""
+        self._detector, self._reference, self._threshold = detector, reference, np.float32(threshold)
+        self._groups = FindingGroups() if groups is None else groups
+        self._observe = observe
+        self.flows = self.packets = self.flagged = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Score a batch and group the flows whose score reaches the threshold.
+
+        Raises:
+            InputError: the batch lacks columns that the detector or a finding needs; all of them are named.
+        """
+        _require_columns(batch)
+        scores = self._detector.score(batch)
+        if self._observe is not None:
+            self._observe(scores)
+        rows = np.flatnonzero(scores.score >= self._threshold)
+        self.flows += batch.num_rows
+        self.packets += int(pc.sum(batch.column("packets")).as_py() or 0)
+        self.flagged += len(rows)
+        if len(rows):
+            self._groups.add(_flagged(batch.take(pa.array(rows)), scores, rows))
+
+    def settle(self, *, with_too_few: bool = False) -> Detection:
+        """Return what was found, explained; ``with_too_few`` adds, marked and last, what is too little for its name."""
+        settled = settle(self._groups.groups(), self._detector.attacks, self._groups.gap_ns)
+        too_few = sum(group.flows for group in settled.too_few)
+        shown = [(group, False) for group in settled.findings]
+        if with_too_few:
+            shown += [(group, True) for group in settled.too_few]
+        findings = _findings(shown, self._detector, self._reference)
+        return Detection(self.flows, self.packets, self.flagged, too_few, self._groups.overflow_flows, findings)
+
+
 def find(
     batches: Iterable[pa.RecordBatch],
     detector: Detector,
@@ -51,34 +99,11 @@ def find(
     *,
     with_too_few: bool = False,
 ) -> Detection:
-    """Score every batch, group the flows whose score reaches the threshold, and explain each group.
-
-    ``observe`` is shown the scores of every batch. ``with_too_few`` makes findings, marked as such and behind all
-    others, of flows that are too few for the attack that they were taken for.
-
-    Raises:
-        InputError: a batch lacks columns that the detector needs; all of them are named.
-    """
-    collected = FindingGroups() if groups is None else groups
-    flows = packets = flagged = 0
+    """Return what a model finds in batches, as :class:`ModelSearch` does."""
+    search = ModelSearch(detector, reference, threshold, groups, observe)
     for batch in batches:
-        _require_columns(batch)
-        scores = detector.score(batch)
-        if observe is not None:
-            observe(scores)
-        rows = np.flatnonzero(scores.score >= np.float32(threshold))
-        flows += batch.num_rows
-        packets += int(pc.sum(batch.column("packets")).as_py() or 0)
-        flagged += len(rows)
-        if len(rows):
-            collected.add(_flagged(batch.take(pa.array(rows)), scores, rows))
-    settled = incidents(collected.groups(), detector.attacks, collected.gap_ns)
-    too_few = sum(group.flows for group in settled.too_few)
-    shown = [(group, False) for group in settled.findings]
-    if with_too_few:
-        shown += [(group, True) for group in settled.too_few]
-    findings = _findings(shown, detector, reference)
-    return Detection(flows, packets, flagged, too_few, collected.overflow_flows, findings)
+        search.add(batch)
+    return search.settle(with_too_few=with_too_few)
 
 
 def _findings(shown: list[tuple[Group, bool]], detector: Detector, reference: Reference) -> tuple[Finding, ...]:

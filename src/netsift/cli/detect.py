@@ -25,8 +25,8 @@ from netsift.errors import InputError, UsageError
 from netsift.files import whole_file
 
 if TYPE_CHECKING:
+    from netsift.alerts.finding import Finding
     from netsift.alerts.pipeline import Detection
-    from netsift.alerts.schema import Finding
     from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
     from netsift.sources.captures import CaptureSettings

@@ -13,7 +13,7 @@ from netsift.cli.progress import counted
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from netsift.alerts.schema import Finding
+    from netsift.alerts.finding import Finding
 
 HEADINGS: Final = ("weight", "flows", "score", "what", "who")
 RANKING: Final = "ranked by weight = score × (1 + log10 flows)"

@@ -47,6 +47,9 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+SEVERITIES: Final = tuple(Severity)
+
+
 @dataclass(slots=True)
 class FlowView:
     """A flow batch and its context columns as NumPy arrays, each made when it is first asked for."""

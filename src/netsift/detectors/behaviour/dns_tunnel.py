@@ -63,6 +63,6 @@ class DnsTunnel:
         question, answer = episode.fact("payload_fwd_mean"), episode.fact("payload_bwd_mean")
         return (
             f"{source} and {target} exchanged {episode.packets:,} DNS messages in {lasted(episode.seconds)} over "
-            f"{counted(episode.flows, 'flow')}, questions of {question:.0f} and answers of {answer:.0f} bytes in the mean; "
-            "usual are 30 to 70 and 60 to 200"
+            f"{counted(episode.flows, 'flow')}, questions of {question:.0f} and answers of {answer:.0f} bytes in the "
+            "mean; usual are 30 to 70 and 60 to 200"
         )

@@ -13,12 +13,14 @@ from netsift.detectors.behaviour.words import lasted
 class NewService:
     """A host of the own network begins to answer on a port: a back door, a forgotten installation, or a change.
 
-    What it assumes: what a server offers shows within ``known_s`` (a day). It only speaks after that, so never about a
-    short capture. Ports from ``ephemeral`` on are left out: they are the far ends of calls. It fails on services that
-    were there before netsift was.
+    What it assumes: what a server offers shows within ``known_s`` (a day). It only speaks after that, and only of hosts
+    with ``flows_1h`` flows in the last hour, of which much is known; so never about a short capture. Ports from
+    ``ephemeral`` on are left out: they are the far ends of calls. It fails on services that were there before netsift
+    was.
     """
 
     known_s: float = 86_400
+    flows_1h: float = 20
     ephemeral: float = 32_768
     gap_s: float = 3_600
     name: str = "new_service"
@@ -26,12 +28,13 @@ class NewService:
     technique: str = "T1543"
     severity: Severity = Severity.LOW
     scope: Scope = Scope.TARGET
-    context: tuple[str, ...] = ("destination_age_s", "destination_service_age_s")
+    context: tuple[str, ...] = ("destination_age_s", "destination_service_age_s", "destination_flows_1h")
     facts: tuple[str, ...] = ("destination_age_s", "dst_port")
 
     def suspects(self, view: FlowView) -> Rows:
         """Return answered connections to a service that is new on a host that is not."""
         new = (view.number("destination_service_age_s") == 0) & (view.number("destination_age_s") >= self.known_s)
+        new &= view.number("destination_flows_1h") >= self.flows_1h
         found = tcp(view) & new & (view.number("payload_packets_bwd") > 0) & (view.number("dst_port") < self.ephemeral)
         return found & is_internal(view, "dst_ip") if found.any() else found
 

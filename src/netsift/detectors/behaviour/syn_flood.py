@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
 from netsift.detectors.behaviour.flows import tcp, unanswered
 from netsift.detectors.behaviour.words import hosts, lasted
@@ -49,14 +51,13 @@ class SynFlood:
         return lost & unanswered(view) & (fast | slow)
 
     def measure(self, view: FlowView) -> Numbers:
-        """Return the number of unanswered flows to the host in 5 s."""
-        return view.number("destination_unanswered_5s")
+        """Return unanswered flows ÷ limit, of the host in 5 s or of the pair in ten minutes."""
+        fast = view.number("destination_unanswered_5s") / self.flows_5s
+        return np.maximum(fast, view.number("pair_unanswered_10min") / self.flows_slow)
 
     def strength(self, episode: Episode) -> float:
-        """Return unanswered flows ÷ limit."""
-        fast = episode.fact("destination_unanswered_5s") / self.flows_5s
-        slow = episode.fact("pair_unanswered_10min") / self.flows_slow
-        return max(fast, slow) if episode.flows >= self.flows_slow / 2 else 0.0
+        """Return the peak, 0 for few flows."""
+        return episode.peak if episode.flows >= self.flows_slow / 2 else 0.0
 
     def reason(self, episode: Episode) -> str:
         """Say who was flooded by how many, and how fast."""

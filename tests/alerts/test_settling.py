@@ -1,4 +1,4 @@
-"""Groups become incidents: one row for one doing, and none for what is too little."""
+"""Groups become findings: one row for one doing, and none for what is too little."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsift.alerts.grouping import MANY_SOURCES, FindingGroups, Group
-from netsift.alerts.incidents import SLOW, STORM_GROUPS, Incidents, incidents
+from netsift.alerts.settling import SLOW, STORM_GROUPS, SettledGroups, settle
 from netsift.alerts.volume import LEAST, volume_class
 from netsift.models.taxonomy import NAMES
 from tests.alerts.test_grouping import GAP_NS, Flow, flagged
@@ -20,11 +20,11 @@ ATTACKS = ("port_scan", "flood", "worm", "brute_force", "exploit")
 SCAN, FLOOD, WORM, BRUTE_FORCE, EXPLOIT = range(len(ATTACKS))
 
 
-def told(flows: list[Flow]) -> Incidents:
+def told(flows: list[Flow]) -> SettledGroups:
     """Return what becomes of flows."""
     groups = FindingGroups(GAP_NS)
     groups.add(flagged(flows))
-    return incidents(groups.groups(), ATTACKS, GAP_NS)
+    return settle(groups.groups(), ATTACKS, GAP_NS)
 
 
 def names(groups: list[Group]) -> list[str]:
@@ -64,12 +64,12 @@ def test_a_scan_needs_targets_or_ports(attack: int) -> None:
 
 
 def test_packets_make_a_flood() -> None:
-    def flow_of(packets: int) -> Incidents:
+    def flow_of(packets: int) -> SettledGroups:
         flow = flagged([Flow(attack=FLOOD)])
         flow.packets[0] = packets
         groups = FindingGroups(GAP_NS)
         groups.add(flow)
-        return incidents(groups.groups(), ATTACKS, GAP_NS)
+        return settle(groups.groups(), ATTACKS, GAP_NS)
 
     assert len(flow_of(99).too_few) == 1
     assert len(flow_of(100).findings) == 1
@@ -150,7 +150,7 @@ def test_a_flood_with_forged_addresses_at_both_ends_is_one_finding() -> None:
 def test_cut_groups_are_large() -> None:
     groups = FindingGroups(GAP_NS, max_members=2)
     groups.add(flagged([Flow(target=f"10.2.0.{host}", attack=WORM) for host in range(9)]))
-    (group,) = incidents(groups.groups(), ATTACKS, GAP_NS).findings
+    (group,) = settle(groups.groups(), ATTACKS, GAP_NS).findings
     assert group.truncated
 
 
@@ -188,7 +188,7 @@ flow_lists = st.lists(
 
 @given(flow_lists, st.randoms(use_true_random=False))
 def test_no_flow_is_lost_and_order_does_not_matter(flows: list[Flow], random: Random) -> None:
-    def summary(found: Incidents) -> list[list[tuple[object, ...]]]:
+    def summary(found: SettledGroups) -> list[list[tuple[object, ...]]]:
         return [
             [
                 (sorted(one.sources), one.attack, one.flows, sorted(one.flows_of_attack.items()), sorted(one.targets))

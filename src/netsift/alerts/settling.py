@@ -1,4 +1,4 @@
-"""From groups to incidents: one row for what one source did to its targets, and none for what is too little to be it.
+"""From flagged groups to findings: one row for what one source did, and none for what is too little.
 
 A model that is asked flow by flow gives the flows of one scan several names. Here the groups of one source and the same
 targets that lie close in time become one, named after the attack that most of its flows were taken for among those that
@@ -34,7 +34,7 @@ STORM_GAP_NS: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Incidents:
+class SettledGroups:
     """Groups that are findings, and groups too small for what they were taken for; each in order of :func:`rank`.
 
     Every flow of the groups that came in is in one of them.
@@ -44,7 +44,7 @@ class Incidents:
     too_few: list[Group]
 
 
-def incidents(groups: Iterable[Group], attacks: Sequence[str], gap_ns: int) -> Incidents:
+def settle(groups: Iterable[Group], attacks: Sequence[str], gap_ns: int) -> SettledGroups:
     """Join groups as the module says; ``attacks`` are the names that their ``attack`` points to.
 
     Groups whose members were cut are not joined with each other: nobody knows whether their targets are the same.
@@ -64,7 +64,7 @@ def incidents(groups: Iterable[Group], attacks: Sequence[str], gap_ns: int) -> I
             found.append(merging.together(run))
         else:
             too_few += run
-    return Incidents(in_order(found), in_order(too_few))
+    return SettledGroups(in_order(found), in_order(too_few))
 
 
 def in_order(groups: Iterable[Group]) -> list[Group]:

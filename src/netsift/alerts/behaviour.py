@@ -1,0 +1,104 @@
+"""From flow batches to the alerts of the behaviour detectors: context, suspects, episodes, reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from netsift.alerts.episodes import Episodes
+from netsift.alerts.schema import Alert, AlertColumn, FlowReference, alert_id
+from netsift.context.tracker import ContextSettings, ContextTracker
+from netsift.detectors.behaviour import BEHAVIOURS
+from netsift.detectors.behaviour.base import SEVERITIES, Behaviour, Episode, FlowView
+from netsift.flows.schema import BY_NAME
+
+MOST_MEMBERS: Final = 1_000
+"""Sources, targets and ports named in an alert; the reason says how many there were."""
+
+_NO_PORT: Final = -1
+
+
+class BehaviourSearch:
+    """Watches flow batches for every behaviour, in bounded memory."""
+
+    def __init__(self, behaviours: Sequence[Behaviour] = BEHAVIOURS, settings: ContextSettings | None = None) -> None:
+        """Start without any flow seen."""
+        needed = sorted({name for behaviour in behaviours for name in behaviour.context})
+        self.tracker = ContextTracker(tuple(needed), settings or ContextSettings())
+        self._episodes = [Episodes(behaviour) for behaviour in behaviours]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take a flow batch.
+
+        Raises:
+            InputError: the batch lacks columns that the context is made of; all of them are named.
+        """
+        view = FlowView(batch, dict(zip(self.tracker.names, self.tracker.add(batch), strict=True)))
+        for episodes in self._episodes:
+            episodes.add(view)
+
+    @property
+    def overflow_flows(self) -> int:
+        """Suspicious flows for which there was no room in any episode."""
+        return sum(episodes.overflow_flows for episodes in self._episodes)
+
+    def alerts(self) -> Iterator[Alert]:
+        """Yield an alert for every episode that reaches its limit."""
+        for episodes in self._episodes:
+            for episode in episodes.episodes():
+                strength = episodes.behaviour.strength(episode)
+                if strength >= 1:
+                    yield _alert(episodes.behaviour, episode, strength)
+
+
+def confidence_of(strength: float) -> float:
+    """Return how sure a behaviour detector is that an episode of this strength is what it says: ½ at its limit."""
+    return 1 - 0.5 / max(strength, 1.0)
+
+
+def _alert(behaviour: Behaviour, episode: Episode, strength: float) -> Alert:
+    severity = behaviour.severity
+    if strength >= 10 and severity != SEVERITIES[-1]:
+        severity = SEVERITIES[SEVERITIES.index(severity) + 1]
+    members = (sorted(episode.sources), sorted(episode.targets), sorted(episode.ports))
+    cut = episode.truncated or any(len(names) > MOST_MEMBERS for names in members)
+    return Alert(
+        id=alert_id("alert", behaviour.name, episode.key, episode.start_ns),
+        kind="alert",
+        start_ns=episode.start_ns,
+        end_ns=episode.end_ns,
+        severity=str(severity),
+        confidence=confidence_of(strength),
+        category=behaviour.category,
+        technique=behaviour.technique,
+        sources=tuple(members[0][:MOST_MEMBERS]),
+        targets=tuple(members[1][:MOST_MEMBERS]),
+        ports=tuple(members[2][:MOST_MEMBERS]),
+        truncated=cut,
+        detectors=(behaviour.name,),
+        reason=behaviour.reason(episode),
+        columns=tuple(_column(name, value) for name, value in episode.facts.items() if math.isfinite(value)),
+        flows=episode.flows,
+        packets=episode.packets,
+        evidence=tuple(_reference(sample) for sample in episode.samples),
+    )
+
+
+def _column(name: str, value: float) -> AlertColumn:
+    from netsift.context.schema import CONTEXT_COLUMNS
+
+    column = CONTEXT_COLUMNS[name].column if name in CONTEXT_COLUMNS else BY_NAME[name]
+    return AlertColumn(
+        name, column.unit, round(value, 6), (), f"{name.replace('_', ' ')}: {value:,.4g} {column.unit}".strip()
+    )
+
+
+def _reference(sample: dict[str, Any]) -> FlowReference:
+    source_port, target_port = (sample[name] if sample[name] != _NO_PORT else None for name in ("src_port", "dst_port"))
+    return FlowReference(
+        sample["start_time"], sample["end_time"], sample["src_ip"], source_port, sample["dst_ip"], target_port,
+        sample["protocol"],
+    )  # fmt: skip
