@@ -14,7 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from netsift.detectors.model import ModelDetector
-from netsift.evaluation.drift import LEAST_ROWS, Drift, DriftWatch, Verdict, stability_index
+from netsift.evaluation.distributions import stability_index
+from netsift.evaluation.drift import LEAST_ROWS, Drift, DriftWatch, Verdict
 from netsift.evaluation.training import train
 from netsift.models.bundle import Bundle, bundle_bytes, load_bundle, parse_bundle
 from netsift.models.dataset import Sampling, read_dataset
