@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _WIDTH_OF_A_PIPE: Final = 160
 _NAMED_IN_LINE: Final = 2
+_TELLING_RATIO: Final = 1.5
+"""Medians closer than this do not show how a column moved."""
 
 
 def register(application: typer.Typer) -> None:
@@ -82,14 +84,20 @@ def _change(column: ColumnDrift) -> str:
 
 
 def _was_and_now(column: ColumnDrift) -> tuple[str, str]:
-    """Return what is usual then and now; where that reads the same, how many flows there are where they differ most."""
+    """Return what was and is usual; where that is much the same, how many flows there are where they differ most."""
     was, now = _value(column.was, column.unit), _value(column.now, column.unit)
-    if was is not None and now is not None and was != now:
+    if was is not None and now is not None and was != now and _far_apart(column.was, column.now):
         return was, now
     most = column.most
     place = _value(most.at, column.unit)
     told = "without a value" if place is None else place if isinstance(most.at, str) else f"up to {place}"
     return f"{most.was:.0%} {told}", f"{most.now:.0%} {told}"
+
+
+def _far_apart(was: float | str | None, now: float | str | None) -> bool:
+    if not (isinstance(was, float) and isinstance(now, float)):
+        return True
+    return max(was, now) >= _TELLING_RATIO * min(was, now)
 
 
 def _value(value: float | str | None, unit: str) -> str | None:
@@ -126,7 +134,7 @@ def _service_table(mix: Mix) -> Table:
         table.add_column(name, justify="right")
     for one in mix.services:
         if one.now > 0:
-            few = "not in training" if one.new else "few flows"
+            few = "hardly in training" if one.new else "few flows"
             share = few if one.shifted_share is None else f"{one.shifted_share:.0%}"
             table.add_row(one.words, f"{one.was:.1%}", f"{one.now:.1%}", share)
     return table

@@ -43,11 +43,8 @@ from netsift.models.reference import RARE, whole_hundredths
 from netsift.models.services import SERVICES
 
 LEAST_ROWS: Final = 500
-"""Flows that are needed for a verdict: with 17 bins, chance alone then gives an index of 0.03."""
-
-LEAST_SERVICE_ROWS: Final = 200
-"""Flows of one service that are needed to judge it alone: chance then gives 0.09, and as much again from its training
-flows where these are as few."""
+"""Flows that are needed for a verdict, and of a service to judge it alone: with 17 bins, chance then gives an index of
+0.03."""
 
 SAMPLE_ROWS: Final = 20_000
 """Flows that are compared; a uniform random sample of more."""
@@ -58,8 +55,11 @@ DISTRUSTED_SHARE: Final = 0.6
 
 Chosen on traffic that is known to fit and not to fit; docs/drift.md has the measurements."""
 
+NEW_BELOW: Final = 0.01
+"""Share of the training flows below which the training hardly had a service, if that is not described either."""
+
 NEW_SHARE: Final = 0.25
-"""Share of flows of services that the training hardly had, from which on the traffic is doubtful."""
+"""Share of flows of such services from which on the traffic is doubtful."""
 
 NAMED_SHARE: Final = 0.05
 """A service is named where its share of the flows changed by so much."""
@@ -217,7 +217,7 @@ class Drift:
                 "distrusted_share": DISTRUSTED_SHARE,
                 "alien_from": ALIEN_FROM,
                 "least_rows": LEAST_ROWS,
-                "least_service_rows": LEAST_SERVICE_ROWS,
+                "new_below": NEW_BELOW,
                 "new_share": NEW_SHARE,
             },
             "mix": None if self.mix is None else _mix_json(self.mix),
@@ -395,7 +395,7 @@ def _parts(
     weights: Mapping[str, float],
     references: Mapping[str, ClassReference],
 ) -> list[Part]:
-    selected = [(weights[name], select(one)) for name, one in references.items() if weights.get(name)]
+    selected = [(weights[name], select(one)) for name, one in sorted(references.items()) if weights.get(name)]
     return [(weight, one) for weight, one in selected if one is not None]
 
 
@@ -429,8 +429,9 @@ def _mix(bundle: Bundle, matrix: FeatureMatrix, services: Mapping[str, float]) -
 
 
 def _service_drift(bundle: Bundle, name: str, matrix: FeatureMatrix, was: float, now: float) -> ServiceDrift:
-    new = name not in bundle.reference.services
+    described = name in bundle.reference.services
+    new = not described and was < NEW_BELOW
     shifted = None
-    if not new and len(matrix) >= LEAST_SERVICE_ROWS:
+    if described and len(matrix) >= LEAST_ROWS:
         shifted = _shifted_share(_columns(bundle, matrix, {}, {name: 1.0}))
     return ServiceDrift(name, len(matrix), was, now, new, shifted)

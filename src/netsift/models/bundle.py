@@ -266,9 +266,6 @@ def _check_reference(reference: Reference, manifest: Manifest) -> None:
         raise InputError("the bundle's reference does not have the quantiles that netsift writes")
     if reference.classes and set(reference.classes) != set(manifest.classes[1:]):
         raise InputError("the bundle's reference does not describe exactly the model's classes")
-    strangers = sorted(set(reference.services) - {*SERVICES, RARE})
-    if strangers or (reference.services and SERVICE not in manifest.feature_names):
-        raise InputError("the bundle's reference describes services that the model does not know")
     for described in (reference, *reference.classes.values(), *reference.services.values()):
         if set(described.features) != set(manifest.feature_names):
             raise InputError("the bundle's reference does not describe exactly the model's features")
@@ -276,6 +273,9 @@ def _check_reference(reference: Reference, manifest: Manifest) -> None:
             _check_distribution(name, entry, reference.features[name], len(reference.probabilities))
         if described.score is not None and reference.score is not None:
             _check_distribution("score", described.score, reference.score, len(reference.probabilities))
+    known = {*SERVICES, RARE} if SERVICE in manifest.feature_names else set()
+    if not known.issuperset(reference.services):
+        raise InputError("the bundle's reference describes services that the model does not know")
 
 
 def _check_distribution(name: str, entry: FeatureReference, benign: FeatureReference, quantiles: int) -> None:

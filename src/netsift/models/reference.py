@@ -61,7 +61,7 @@ def _service_references(
     scores: npt.NDArray[np.float64],
     benign: ClassReference,
 ) -> dict[str, ClassReference]:
-    """Return the reference of every service with enough of the ``chosen`` rows by its name, and of the others as one."""
+    """Return the reference of every service with enough of the ``chosen`` rows by its name, and one of the others."""
     if SERVICE not in feature_names:
         return {}
     codes = matrix[:, feature_names.index(SERVICE)]
