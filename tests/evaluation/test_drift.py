@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -14,7 +17,8 @@ import pyarrow.parquet
 import pytest
 
 from netsift.detectors.model import ModelDetector
-from netsift.evaluation.drift import LEAST_ROWS, Drift, DriftWatch, Verdict, stability_index
+from netsift.evaluation.distributions import STEADY_BELOW
+from netsift.evaluation.drift import LEAST_ROWS, Drift, DriftWatch, ServiceDrift, Verdict
 from netsift.evaluation.training import train
 from netsift.models.bundle import Bundle, bundle_bytes, load_bundle, parse_bundle
 from netsift.models.dataset import Sampling, read_dataset
@@ -22,6 +26,7 @@ from netsift.models.features import FEATURES
 from netsift.models.labelled import LabelledInput
 from netsift.models.learners.forests import ForestSettings
 from netsift.models.learners.random_forest import RandomForest
+from netsift.models.services import SERVICES, service_codes
 from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.flows import read_flows
 from tests.conftest import shared_data
@@ -70,6 +75,82 @@ def test_traffic_like_that_of_training_fits() -> None:
     assert found.rows == table.num_rows
     assert LEAST_ROWS <= found.compared < found.rows
     assert found.shifted_share < 0.25
+
+
+def services_of(table: pa.Table) -> npt.NDArray[np.str_]:
+    """Return the service of every flow."""
+    ports = [table.column(name).cast(pa.int64()).fill_null(-1).to_numpy() for name in ("src_port", "dst_port")]
+    return np.array(SERVICES)[service_codes(*ports)]
+
+
+def of_service(found: Drift, name: str) -> ServiceDrift:
+    """Return what was found about a service."""
+    assert found.mix is not None
+    return next(one for one in found.mix.services if one.name == name)
+
+
+def without_services(bundle: Bundle) -> Bundle:
+    """Return a bundle as it was before services were told apart."""
+    return replace(bundle, reference=bundle.reference.model_copy(update={"services": {}}))
+
+
+def moved_to_port(table: pa.Table, chosen: npt.NDArray[np.bool_], port: int) -> pa.Table:
+    """Return the flows, those chosen with another destination port."""
+    place = table.column_names.index("dst_port")
+    column = table.column("dst_port").combine_chunks()
+    return table.set_column(place, "dst_port", pc.if_else(pa.array(chosen), pa.scalar(port, column.type), column))
+
+
+@pytest.mark.parametrize(("factor", "word"), [(20.0, "more DNS"), (0.02, "less DNS")])
+def test_another_mix_of_the_same_services_fits(factor: float, word: str) -> None:
+    bundle, table, _ = simulated()
+    weight = np.where(services_of(table) == "dns", factor, 1.0)
+    chosen = np.random.default_rng(0).choice(table.num_rows, 3000, p=weight / weight.sum())
+    mixed = table.take(np.sort(chosen))
+    found = judged(bundle, mixed)
+    assert found.verdict is Verdict.FITS
+    assert found.mix is not None
+    assert found.mix.sentence is not None
+    assert word in found.mix.sentence
+    assert found.mix.stability > STEADY_BELOW
+    assert not any(service.unlike for service in found.mix.services)
+    overall = judged(without_services(bundle), mixed)
+    assert overall.mix is None
+    assert overall.shifted_share > 2 * found.shifted_share
+
+
+def test_a_service_that_looks_otherwise_is_named() -> None:
+    bundle, table, _ = simulated()
+    service = services_of(table)
+    exchanged = moved_to_port(moved_to_port(table, service == "web", 53), service == "dns", 443)
+    found = judged(bundle, exchanged)
+    assert of_service(found, "dns").unlike
+    assert of_service(found, "web").unlike
+    assert found.verdict is not Verdict.FITS
+    assert "DNS" in found.reason
+    assert "no longer look as in training" in found.reason
+
+
+def test_a_service_that_training_hardly_had_is_named() -> None:
+    bundle, table, _ = simulated()
+    assert "voice" not in bundle.reference.services
+    found = judged(bundle, moved_to_port(table, services_of(table) == "web", 5060))
+    voice = of_service(found, "voice")
+    assert voice.new
+    assert voice.shifted_share is None
+    assert found.verdict is not Verdict.FITS
+    assert "voice was hardly in the training" in found.reason
+
+
+def test_services_with_few_flows_are_not_judged_alone() -> None:
+    bundle, table, _ = simulated()
+    found = judged(bundle, table)
+    assert found.mix is not None
+    assert found.mix.services
+    for service in found.mix.services:
+        enough = service.rows >= LEAST_ROWS and service.name in bundle.reference.services
+        assert (service.shifted_share is not None) == enough
+    assert sum(service.now for service in found.mix.services) == pytest.approx(1)
 
 
 def test_attacks_that_the_model_knows_are_not_drift() -> None:
@@ -144,17 +225,9 @@ def test_the_training_rows_themselves_have_not_moved() -> None:
     bundle = small_bundle()
     batches = [random_batch(300, number)[0] for number in range(2)]
     found = judged(bundle, pa.Table.from_batches(batches))
-    assert max(column.stability for column in found.columns) < 1e-6
+    assert max(column.stability for column in found.columns) < STEADY_BELOW / 2
     assert not found.moved
     assert found.verdict is not Verdict.DO_NOT_TRUST
-
-
-def test_the_index_is_that_of_the_definition() -> None:
-    was, now = np.array([0.5, 0.3, 0.2]), np.array([0.3, 0.3, 0.4])
-    expected = (0.3 - 0.5) * np.log(0.3 / 0.5) + (0.4 - 0.2) * np.log(0.4 / 0.2)
-    assert stability_index(was, now, 10_000_000) == pytest.approx(expected, abs=1e-5)
-    assert stability_index(was, was, 1000) == 0
-    assert np.isfinite(stability_index(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 1000))
 
 
 def test_the_distance_is_scipys_between_bins() -> None:
@@ -179,6 +252,9 @@ def test_the_json_holds_the_verdict_and_every_column() -> None:
     assert content["verdict"] == "fits"
     assert len(content["columns"]) == len(bundle.manifest.features)
     assert {"name", "population_stability_index", "kolmogorov_smirnov", "was", "now"} <= set(content["columns"][0])
+    assert {column["name"] for column in content["columns"]} == set(bundle.manifest.feature_names)
+    assert sum(service["now"] for service in content["mix"]["services"]) == pytest.approx(1, abs=0.01)
+    assert json.loads(json.dumps(content)) == content
 
 
 def test_drift_is_the_same_after_saving() -> None:

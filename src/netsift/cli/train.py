@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netsift.cli.labelled import Attack, Benign, common_columns, labelled_inputs, say_what_was_read
-from netsift.cli.options import Depth, LearnerName, Trees, Tune, keep_apart
+from netsift.cli.options import Depth, LearnerName, Trees, Tune, keep_apart, reads_captures
 from netsift.cli.progress import announce_compilation, stages
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netsift.evaluation.training import Trained
     from netsift.models.manifest import Manifest
+    from netsift.sources.captures import CaptureSettings
 
 HELP = """
 Train a model on labelled flows, evaluate it honestly, and write it as one model file.
@@ -50,10 +51,11 @@ Protocols = Annotated[
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="train", help=HELP)(train)
+    application.command(name="train", help=HELP)(reads_captures(train))
 
 
 def train(
+    settings: CaptureSettings,
     labelled: Annotated[
         list[str] | None,
         typer.Argument(
@@ -100,7 +102,7 @@ def train(
     with stages() as progress:
         sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
         names = common_columns(inputs, columns)
-        dataset = read_dataset(inputs, names, sampling, progress)
+        dataset = read_dataset(inputs, names, sampling, progress, settings)
         say_what_was_read(dataset)
         progress("auditing", 0, 1)
         findings = audit(dataset, seed)

@@ -1,50 +1,53 @@
-"""Does this traffic look like what the model learned from? Population stability and Kolmogorov-Smirnov, per column.
+"""Does this traffic look like what the model learned from? A verdict in words, from every column and the score.
 
 Attacks must not count as drift: they are what the model is for, and each campaign looks like itself alone. So flows
 that the model takes for benign are compared with the benign reference in the bundle. Where these are too few, all flows
 are compared with a mixture of the references of all classes, weighted by the share of flows taken for each class; that
 is weaker evidence, and leads to distrust only where a column is in another unit.
 
-Every column falls into bins: missing, and intervals between quantiles of its benign reference, or the common words.
-
-- Population stability index: sum over bins of (now − was) × ln(now ÷ was). Below 0.1 a column is steady, from 0.25
-  on it has shifted (Lewis, "An introduction to credit scoring", 1994; Siddiqi, "Credit risk scorecards", 2006).
-  Without any change it is about (bins − 1) × (1/n + 1/m) for n and m rows (Yurdakul, "Statistical properties of
-  population stability index", 2018), which is why few rows are not judged.
-- Kolmogorov-Smirnov statistic: the greatest difference of the two cumulative distributions, looked at between bins, and
-  missing values counting as below all others (Massey, JASA 46, 1951).
+Nor must the mix of services: a network with more DNS and less web than the training has other lengths and times as a
+whole, though every service may look as it did. So benign flows are compared with what the training flows would look
+like in the mix of today: the mixture of the references of the services, weighted by their shares of the traffic.
+Services that the training hardly had are compared with its rare ones. :mod:`netsift.evaluation.distributions` compares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from netsift.alerts.phrases import phrase
 from netsift.detectors.base import Scores
+from netsift.evaluation.distributions import (
+    ALIEN_FROM,
+    SHIFTED_FROM,
+    STEADY_BELOW,
+    ColumnDrift,
+    Part,
+    Usual,
+    column_drift,
+    mixture,
+    stability_index,
+)
 from netsift.models.bundle import Bundle
 from netsift.models.dataset import Reservoir
-from netsift.models.features import FeatureMatrix
-from netsift.models.manifest import FeatureEntry, FeatureReference, Manifest, Reference
-from netsift.models.reference import cumulative_shares, distinct, whole_hundredths
-from netsift.models.upgrade import PROBABILITIES_OF_VERSION_1
+from netsift.models.features import SERVICE, FeatureMatrix
+from netsift.models.manifest import ClassReference, FeatureEntry, FeatureReference, Manifest, Reference
+from netsift.models.reference import RARE, whole_hundredths
+from netsift.models.services import SERVICES
 
 LEAST_ROWS: Final = 500
-"""Flows that are needed for a verdict: with 17 bins, chance alone then gives an index of 0.03."""
+"""Flows that are needed for a verdict, and of a service to judge it alone: with 17 bins, chance then gives an index of
+0.03."""
 
 SAMPLE_ROWS: Final = 20_000
 """Flows that are compared; a uniform random sample of more."""
-
-LEAST_BIN: Final = 0.05
-"""Share of the reference that a bin holds at least (Siddiqi 2006), so that no chance value fills an empty bin."""
-
-STEADY_BELOW: Final = 0.1
-SHIFTED_FROM: Final = 0.25
-"""Usual borders of the population stability index (Lewis 1994, Siddiqi 2006)."""
 
 DOUBTFUL_SHARE: Final = 0.25
 DISTRUSTED_SHARE: Final = 0.6
@@ -52,19 +55,22 @@ DISTRUSTED_SHARE: Final = 0.6
 
 Chosen on traffic that is known to fit and not to fit; docs/drift.md has the measurements."""
 
-ALIEN_FROM: Final = 0.9
-"""Kolmogorov-Smirnov statistic, of values that are neither missing nor 0, from which on a column has next to nothing in
-common with what it was: another unit, say. Missing and 0 are the same in every unit."""
+NEW_BELOW: Final = 0.01
+"""Share of the training flows below which the training hardly had a service, if that is not described either."""
 
-ALIEN_SHARE: Final = 0.05
-ALIEN_IMPORTANCE: Final = 0.001
-"""Share of such values that a column needs on both sides to be judged so, and share of the model's importance."""
+NEW_SHARE: Final = 0.25
+"""Share of flows of such services from which on the traffic is doubtful."""
+
+NAMED_SHARE: Final = 0.05
+"""A service is named where its share of the flows changed by so much."""
 
 SCORE: Final = "score"
 _EVEN: Final = 0.5
 _BENIGN: Final = 0
-
-Shares = npt.NDArray[np.float64]
+_NAMED: Final = 3
+_SERVICE_WORDS: Final = {"other": "other ports", "none": "traffic without ports", "dns": "DNS",
+                         "web": "web", "smb": "SMB", "ssh": "SSH", "ftp": "FTP", "rpc": "RPC", "ntp": "NTP",
+                         "snmp": "SNMP", "dhcp": "DHCP", "iot": "IoT", "vpn": "VPN"}  # fmt: skip
 
 
 class Verdict(StrEnum):
@@ -77,29 +83,57 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnDrift:
-    """How far one column, or the score, moved.
+class ServiceDrift:
+    """One service: ``rows`` flows of it were compared, and its share of the flows was and is ``was`` and ``now``.
 
-    ``stability`` is the population stability index, ``distance`` the Kolmogorov-Smirnov statistic (None for words),
-    ``importance`` the column's share of the model's importance. ``was`` and ``now`` are medians or most frequent words,
-    None where most values are missing. An ``alien`` column has next to nothing in common with what it was; a
-    score is ``raised`` when its mean is above that of the reference.
+    ``shifted_share`` is the share of the model's importance in columns in which its flows differ from its flows in
+    training, None where either are too few to say. A service is ``new`` where the training hardly had it.
     """
 
     name: str
-    unit: str
-    stability: float
-    distance: float | None
-    importance: float
-    was: float | str | None
-    now: float | str | None
-    alien: bool = False
-    raised: bool = False
+    rows: int
+    was: float
+    now: float
+    new: bool
+    shifted_share: float | None
 
     @property
-    def shifted(self) -> bool:
-        """Whether the column is far from what it was."""
-        return self.stability >= SHIFTED_FROM
+    def words(self) -> str:
+        """Name for a reader."""
+        return _SERVICE_WORDS.get(self.name, self.name.replace("_", " "))
+
+    @property
+    def unlike(self) -> bool:
+        """Whether its flows no longer look like those of training."""
+        return self.shifted_share is not None and self.shifted_share >= DISTRUSTED_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How far the shares of the services moved (``stability``, as of a column), and each, the most frequent first."""
+
+    stability: float
+    services: tuple[ServiceDrift, ...]
+
+    @property
+    def new_share(self) -> float:
+        """Share of flows of services that the training hardly had."""
+        return sum(service.now for service in self.services if service.new)
+
+    @property
+    def sentence(self) -> str | None:
+        """What became of the mix, in words; None where it is much as in training."""
+        changed = sorted(
+            (one for one in self.services if not one.new and abs(one.now - one.was) >= NAMED_SHARE),
+            key=lambda one: -abs(one.now - one.was),
+        )
+        if self.stability < STEADY_BELOW or not changed:
+            return None
+        told = "; ".join(
+            f"{'more' if one.now > one.was else 'less'} {one.words}: {one.now:.0%}, was {one.was:.0%}"
+            for one in changed[:_NAMED]
+        )
+        return f"the mix of services is another than in training, which is no harm by itself ({told})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +145,7 @@ class Drift:
 
     ``columns`` stand in the order of importance-weighted movement, the most moved first; ``score`` is None where the
     bundle has no distribution of scores. ``shifted_share`` is the share of the model's importance in shifted columns.
+    ``mix`` is None where the model or its reference does not tell services apart, or attacks had to be compared.
     """
 
     verdict: Verdict
@@ -121,6 +156,7 @@ class Drift:
     shifted_share: float
     score: ColumnDrift | None
     columns: tuple[ColumnDrift, ...]
+    mix: Mix | None = None
 
     @property
     def moved(self) -> tuple[ColumnDrift, ...]:
@@ -138,16 +174,31 @@ class Drift:
         )
 
     def _told(self) -> str:
-        aliens = [column.name for column in self.columns if column.alien]
+        aliens = [phrase(column.name) for column in self.columns if column.alien]
         shifted = sum(column.shifted for column in self.columns)
-        share = f"{shifted} of {len(self.columns)} columns, with {self.shifted_share:.0%} of the model's importance"
+        told = [self._services_told()]
         if aliens:
-            others = f" and {len(aliens) - 3} more" if len(aliens) > 3 else ""
-            return (
-                f"{', '.join(aliens[:3])}{others} have next to nothing in common with the training traffic (another "
-                f"meter or unit?); {share}, have shifted"
-            )
-        return f"{share}, have shifted" if shifted else "no column has shifted"
+            common = f"{'has' if len(aliens) == 1 else 'have'} next to nothing in common with the training traffic"
+            told.append(f"{_listed(aliens)} {common} (another meter or unit?)")
+        if shifted:
+            share = f"{self.shifted_share:.0%} of the model's importance"
+            told.append(f"{shifted} of {len(self.columns)} columns, with {share}, have shifted")
+        else:
+            told.append("no column has shifted")
+        if self.score is not None and self.score.shifted and self.score.raised:
+            told.append("the scores are higher than in training")
+        return "; ".join(filter(None, told))
+
+    def _services_told(self) -> str:
+        services = self.mix.services if self.mix else ()
+        unlike = [service.words for service in services if service.unlike]
+        new = [service.words for service in services if service.new and service.now >= NAMED_SHARE]
+        told = []
+        if unlike:
+            told.append(f"{_listed(unlike)} no longer {'looks' if len(unlike) == 1 else 'look'} as in training")
+        if new:
+            told.append(f"{_listed(new)} {'was' if len(new) == 1 else 'were'} hardly in the training")
+        return "; ".join(told)
 
     def as_json(self) -> dict[str, Any]:
         """Return the comparison in a form that JSON can hold."""
@@ -166,10 +217,20 @@ class Drift:
                 "distrusted_share": DISTRUSTED_SHARE,
                 "alien_from": ALIEN_FROM,
                 "least_rows": LEAST_ROWS,
+                "new_below": NEW_BELOW,
+                "new_share": NEW_SHARE,
             },
+            "mix": None if self.mix is None else _mix_json(self.mix),
             "score": None if self.score is None else _column_json(self.score),
             "columns": [_column_json(column) for column in self.columns],
         }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names for a reader; more than three are cut short."""
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _column_json(column: ColumnDrift) -> dict[str, Any]:
@@ -181,6 +242,29 @@ def _column_json(column: ColumnDrift) -> dict[str, Any]:
         "importance": round(column.importance, 4),
         "was": column.was,
         "now": column.now,
+        "most_different": {
+            "up_to" if isinstance(column.most.at, float) else "value": column.most.at,
+            "was": round(column.most.was, 4),
+            "now": round(column.most.now, 4),
+        },
+    }
+
+
+def _mix_json(mix: Mix) -> dict[str, Any]:
+    return {
+        "population_stability_index": round(mix.stability, 4),
+        "sentence": mix.sentence,
+        "services": [
+            {
+                "service": one.name,
+                "flows": one.rows,
+                "was": round(one.was, 4),
+                "now": round(one.now, 4),
+                "new": one.new,
+                "shifted_share": None if one.shifted_share is None else round(one.shifted_share, 4),
+            }
+            for one in mix.services
+        ],
     }
 
 
@@ -218,34 +302,52 @@ def _compare(bundle: Bundle, matrix: FeatureMatrix, labels: npt.NDArray[np.int64
         matrix, labels = matrix[benign], labels[benign]
     if len(matrix) < LEAST_ROWS:
         return Drift(Verdict.TOO_FEW, rows, len(matrix), suspicious, True, 0.0, None, ())
-    weights = _weights(labels, manifest.classes)
-    importance = _importance(manifest)
-    columns = [
-        _column_drift(
-            entry, matrix[:, position], _parts(reference, entry.name, weights), importance.get(entry.name, 0.0)
-        )
-        for position, entry in enumerate(manifest.features)
-    ]
+    weights = _shares(labels, manifest.classes)
+    services = _service_shares(bundle, matrix[labels == _BENIGN])
+    columns = _columns(bundle, matrix, weights, services)
     columns.sort(key=lambda column: (not column.alien, -column.stability * column.importance, -column.stability))
-    score = _score_drift(reference, matrix[:, -1], weights)
-    shifted = sum(column.importance for column in columns if column.shifted)
-    verdict = _verdict(columns, score, shifted, ordinary=ordinary)
-    return Drift(verdict, rows, len(matrix), suspicious, ordinary, shifted, score, tuple(columns))
+    score = _score_drift(reference, matrix[:, -1], weights, services)
+    mix = _mix(bundle, matrix, services) if ordinary and services else None
+    shifted = _shifted_share(columns)
+    verdict = _verdict(columns, score, shifted, mix, ordinary=ordinary)
+    return Drift(verdict, rows, len(matrix), suspicious, ordinary, shifted, score, tuple(columns), mix)
 
 
 def _verdict(
-    columns: Sequence[ColumnDrift], score: ColumnDrift | None, shifted_share: float, *, ordinary: bool
+    columns: Sequence[ColumnDrift], score: ColumnDrift | None, shifted_share: float, mix: Mix | None, *, ordinary: bool
 ) -> Verdict:
     if any(column.alien for column in columns) or (ordinary and shifted_share >= DISTRUSTED_SHARE):
         return Verdict.DO_NOT_TRUST
-    if shifted_share >= DOUBTFUL_SHARE or (score is not None and score.shifted and score.raised):
-        return Verdict.DOUBTFUL
-    return Verdict.FITS
+    raised = score is not None and score.shifted and score.raised
+    strange = mix is not None and (mix.new_share >= NEW_SHARE or any(service.unlike for service in mix.services))
+    return Verdict.DOUBTFUL if shifted_share >= DOUBTFUL_SHARE or raised or strange else Verdict.FITS
 
 
-def _weights(labels: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
-    counts = np.bincount(labels, minlength=len(names)) / len(labels)
+def _shifted_share(columns: Sequence[ColumnDrift]) -> float:
+    return sum(column.importance for column in columns if column.shifted)
+
+
+def _shares(codes: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
+    """Return the share of the rows that has each code, by its name; a code below zero has none."""
+    counts = np.bincount(codes[codes >= 0], minlength=len(names)) / len(codes)
     return {name: share for name, share in zip(names, counts.tolist(), strict=True) if share > 0}
+
+
+def _service_shares(bundle: Bundle, matrix: FeatureMatrix) -> dict[str, float]:
+    """Return the share of every service; nothing where the reference does not tell services apart."""
+    if not bundle.reference.services or not len(matrix):
+        return {}
+    return _shares(_service_codes(bundle, matrix), SERVICES)
+
+
+def _with_rare(services: Mapping[str, float], reference: Reference) -> dict[str, float]:
+    """Return the shares of the services that the reference describes, and what is left as that of the rare ones."""
+    known = {name: share for name, share in services.items() if name in reference.services}
+    return {**known, RARE: max(0.0, 1.0 - sum(known.values()))} if services else {}
+
+
+def _service_codes(bundle: Bundle, matrix: FeatureMatrix) -> npt.NDArray[np.int64]:
+    return matrix[:, bundle.manifest.feature_names.index(SERVICE)].astype(np.int64)
 
 
 def _importance(manifest: Manifest) -> dict[str, float]:
@@ -254,151 +356,82 @@ def _importance(manifest: Manifest) -> dict[str, float]:
     return {entry.feature: max(entry.impurity, 0.0) / total for entry in manifest.importance}
 
 
-Part = tuple[float, FeatureReference]
-"""The weight and the distribution of one class in a mixture; the benign one comes first, with its weight or with 0."""
+def _columns(
+    bundle: Bundle, matrix: FeatureMatrix, weights: Mapping[str, float], services: Mapping[str, float]
+) -> list[ColumnDrift]:
+    """Return how far every column is from what it should look like in these shares of classes and services."""
+    importance = _importance(bundle.manifest)
+    columns = []
+    for position, entry in enumerate(bundle.manifest.features):
+        usual = _usual(bundle.reference, partial(_of_feature, entry.name), weights, services)
+        if usual is not None:
+            columns.append(column_drift(entry, matrix[:, position], usual, importance.get(entry.name, 0.0)))
+    return columns
 
 
-def _parts(reference: Reference, name: str, weights: Mapping[str, float]) -> list[Part]:
-    benign = sum(weights.values()) - sum(weights.get(label, 0.0) for label in reference.classes)
-    attacks = [(weights[label], entry.features[name]) for label, entry in reference.classes.items() if label in weights]
-    return [(benign, reference.features[name]), *attacks]
+def _of_feature(name: str, described: ClassReference) -> FeatureReference:
+    return described.features[name]
+
+
+def _usual(
+    reference: Reference,
+    select: Callable[[ClassReference], FeatureReference | None],
+    weights: Mapping[str, float],
+    services: Mapping[str, float],
+) -> Usual | None:
+    """Return the mixture of what ``select`` takes from the references; None where it is not in that of benign flows."""
+    benign = select(reference)
+    if benign is None:
+        return None
+    known = _parts(select, _with_rare(services, reference), reference.services)
+    attacks = _parts(select, weights, reference.classes)
+    rest = max(0.0, 1.0 - sum(weight for weight, _ in known))
+    expected = mixture(benign, [(rest, benign), *known]) if known else benign
+    return Usual(benign, ((max(0.0, 1.0 - sum(weight for weight, _ in attacks)), expected), *attacks))
+
+
+def _parts(
+    select: Callable[[ClassReference], FeatureReference | None],
+    weights: Mapping[str, float],
+    references: Mapping[str, ClassReference],
+) -> list[Part]:
+    selected = [(weights[name], select(one)) for name, one in sorted(references.items()) if weights.get(name)]
+    return [(weight, one) for weight, one in selected if one is not None]
 
 
 def _score_drift(
-    reference: Reference, values: npt.NDArray[np.float32], weights: Mapping[str, float]
+    reference: Reference,
+    values: npt.NDArray[np.float32],
+    weights: Mapping[str, float],
+    services: Mapping[str, float],
 ) -> ColumnDrift | None:
-    if reference.score is None:
+    usual = _usual(reference, lambda one: one.score, weights, services)
+    if usual is None:
         return None
-    parts = [(weights.get(label, 0.0), entry.score) for label, entry in reference.classes.items()]
-    benign = 1.0 - sum(weight for weight, _ in parts)
-    known = [(benign, reference.score), *((weight, entry) for weight, entry in parts if entry is not None and weight)]
     steps = whole_hundredths(values)
-    usual = sum(weight * (entry.mean or 0.0) for weight, entry in known)
-    return replace(_number_drift(SCORE, "", steps, known, 0.0), raised=float(steps.mean()) > usual)
+    mean = sum(weight * (one.mean or 0.0) for weight, one in usual.parts)
+    drift = column_drift(FeatureEntry(name=SCORE, unit="", categories=[]), steps, usual)
+    return replace(drift, raised=float(steps.mean()) > mean)
 
 
-def _column_drift(
-    entry: FeatureEntry, values: npt.NDArray[np.float32], parts: Sequence[Part], importance: float
-) -> ColumnDrift:
-    if entry.categories:
-        return _word_drift(entry.name, entry.categories, values, parts, importance)
-    return _number_drift(entry.name, entry.unit, values, parts, importance)
+def _mix(bundle: Bundle, matrix: FeatureMatrix, services: Mapping[str, float]) -> Mix:
+    """Return how the mix of services changed, and of each service whether its flows (rows, features) look as before."""
+    usual = bundle.reference.features[SERVICE]
+    was = {name: usual.present * share for name, share in (usual.categories or {}).items()}
+    codes = _service_codes(bundle, matrix)
+    found = [
+        _service_drift(bundle, name, matrix[codes == SERVICES.index(name)], was.get(name, 0.0), services.get(name, 0.0))
+        for name in SERVICES
+        if services.get(name) or was.get(name)
+    ]
+    stability = stability_index(np.array([one.was for one in found]), np.array([one.now for one in found]), len(matrix))
+    return Mix(stability, tuple(sorted(found, key=lambda one: (-one.now, -one.was))))
 
 
-def _word_drift(
-    name: str, words: Sequence[str], values: npt.NDArray[np.float32], parts: Sequence[Part], importance: float
-) -> ColumnDrift:
-    bins = np.where(values >= 0, values, len(words)).astype(np.int64)
-    now = np.bincount(bins, minlength=len(words) + 1) / len(values)
-    was = np.array(
-        [
-            *(
-                sum(weight * one.present * (one.categories or {}).get(word, 0.0) for weight, one in parts)
-                for word in words
-            ),
-            sum(weight * (1 - one.present) for weight, one in parts),
-        ]
-    )
-    names = [*words, None]
-    stability = stability_index(*_word_bins(was, now), len(values))
-    return ColumnDrift(name, "", stability, None, importance, names[int(was.argmax())], names[int(now.argmax())])
-
-
-def _number_drift(
-    name: str, unit: str, values: npt.NDArray[np.float32], parts: Sequence[Part], importance: float
-) -> ColumnDrift:
-    benign = parts[0][1]
-    edges = distinct(benign.quantiles or [])
-    present = values[values >= 0].astype(np.float64)
-    present_now = len(present) / len(values)
-    observed = np.array(cumulative_shares(present, edges))
-    now = _shares_up_to(present_now, observed)
-    each = [_shares_up_to(one.present, _cumulative(one, edges, observed)) for _, one in parts]
-    was = sum((weight * shares for (weight, _), shares in zip(parts, each, strict=True)), start=np.zeros(len(now)))
-    alien = importance >= ALIEN_IMPORTANCE and _alien(each, now, edges, float((values > 0).mean()))
-    return ColumnDrift(
-        name=name,
-        unit=unit,
-        stability=stability_index(*_number_bins(was, now), len(values)),
-        distance=float(np.abs(was - now).max()),
-        importance=importance,
-        was=_median_was(was, edges),
-        now=_median_now(values),
-        alien=alien,
-    )
-
-
-def _shares_up_to(present: float, cumulative: Shares) -> Shares:
-    """Return the share of rows that are missing, or up to each edge, or up to the greatest value."""
-    missing = 1 - present
-    return np.concatenate([[missing], missing + present * cumulative, [1.0]])
-
-
-def _alien(each: Sequence[Shares], now: Shares, edges: Sequence[float], positive_now: float) -> bool:
-    """Return whether the values above 0 have next to nothing in common with those of any class in ``each``."""
-    zero = 1 if edges and edges[0] <= 0 else 0
-    known = [was for was in each if 1 - was[zero] >= ALIEN_SHARE]
-    if positive_now < ALIEN_SHARE or not known:
-        return False
-    above = (now[zero:] - (1 - positive_now)) / positive_now
-    apart = [np.abs((was[zero:] - was[zero]) / (1 - was[zero]) - above)[1:].max() for was in known]
-    return bool(min(apart) >= ALIEN_FROM)
-
-
-def _cumulative(one: FeatureReference, edges: Sequence[float], observed: Shares) -> Shares:
-    """Return the share of the reference's values up to each edge.
-
-    Format version 1 kept quantiles alone. They say no more than that the share lies between the probability of the
-    quantile and that of the next; within these limits it is taken to be what was ``observed``.
-    """
-    if not one.quantiles:
-        return np.zeros(len(edges))
-    if one.cumulative is not None:
-        return np.array(one.cumulative)
-    quantiles = np.array(one.quantiles)
-    lowest = np.searchsorted(quantiles, edges, "right") - 1
-    limits = np.append(PROBABILITIES_OF_VERSION_1, 1.0)
-    return np.clip(observed, limits[lowest], limits[lowest + 1])
-
-
-def _number_bins(was: Shares, now: Shares) -> tuple[Shares, Shares]:
-    """Return the shares of missing values and of bins that held :data:`LEAST_BIN` each, from cumulative shares.
-
-    A bin goes on to the right until it is large enough; what remains joins the last.
-    """
-    ends: list[int] = []
-    start = was[0]
-    for place in range(1, len(was)):
-        if was[place] - start >= LEAST_BIN:
-            ends.append(place)
-            start = was[place]
-    ends = [0, *(ends[:-1] if was[-1] - start < LEAST_BIN else ends)]
-    ends = ends if ends[-1] == len(was) - 1 else [*ends, len(was) - 1]
-    return np.diff(was[ends], prepend=0.0), np.diff(now[ends], prepend=0.0)
-
-
-def _word_bins(was: Shares, now: Shares) -> tuple[Shares, Shares]:
-    """Return the shares of the words that were common, of all others together, and of missing values."""
-    common = np.flatnonzero(was[:-1] >= LEAST_BIN)
-    return tuple(  # type: ignore[return-value]
-        np.concatenate([shares[common], [shares[:-1].sum() - shares[common].sum()], shares[-1:]])
-        for shares in (was, now)
-    )
-
-
-def stability_index(was: Shares, now: Shares, rows: int) -> float:
-    """Return the population stability index of two sets of bin shares; half a row in every bin keeps it finite."""
-    smooth_was = (np.maximum(was, 0) * rows + 0.5) / (rows + 0.5 * len(was))
-    smooth_now = (np.maximum(now, 0) * rows + 0.5) / (rows + 0.5 * len(now))
-    return float(((smooth_now - smooth_was) * np.log(smooth_now / smooth_was)).sum())
-
-
-def _median_was(cumulative: Shares, edges: Sequence[float]) -> float | None:
-    """Return the lowest edge up to which half of the rows lie; None when half of them are missing."""
-    place = int(np.searchsorted(cumulative, _EVEN))
-    return None if place == 0 or not edges else edges[min(place - 1, len(edges) - 1)]
-
-
-def _median_now(values: npt.NDArray[np.float32]) -> float | None:
-    median = float(np.median(values))
-    return float(f"{median:.6g}") if median >= 0 else None
+def _service_drift(bundle: Bundle, name: str, matrix: FeatureMatrix, was: float, now: float) -> ServiceDrift:
+    described = name in bundle.reference.services
+    new = not described and was < NEW_BELOW
+    shifted = None
+    if described and len(matrix) >= LEAST_ROWS:
+        shifted = _shifted_share(_columns(bundle, matrix, {}, {name: 1.0}))
+    return ServiceDrift(name, len(matrix), was, now, new, shifted)

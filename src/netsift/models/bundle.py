@@ -34,7 +34,7 @@ from netsift.files import whole_file
 from netsift.flows.schema import SCHEMA_VERSION
 from netsift.models.archive import CARD, MANIFEST, MAX_FILE_BYTES, MODEL, REFERENCE, SIGNATURE, packed, unpacked
 from netsift.models.audit import audit_graph, class_names_error, with_columns
-from netsift.models.features import BY_NAME, feature_named, is_foreign
+from netsift.models.features import BY_NAME, SERVICE, feature_named, is_foreign
 from netsift.models.manifest import (
     FORMAT_VERSION,
     REFERENCE_PROBABILITIES,
@@ -42,7 +42,8 @@ from netsift.models.manifest import (
     Manifest,
     Reference,
 )
-from netsift.models.reference import distinct
+from netsift.models.reference import RARE, distinct
+from netsift.models.services import SERVICES
 from netsift.models.signing import Signature, check_signature, sign, trusted_key
 from netsift.models.trees import Explanation
 from netsift.models.upgrade import PROBABILITIES_OF_VERSION_1, upgraded_manifest, upgraded_reference
@@ -265,13 +266,16 @@ def _check_reference(reference: Reference, manifest: Manifest) -> None:
         raise InputError("the bundle's reference does not have the quantiles that netsift writes")
     if reference.classes and set(reference.classes) != set(manifest.classes[1:]):
         raise InputError("the bundle's reference does not describe exactly the model's classes")
-    for described in (reference, *reference.classes.values()):
+    for described in (reference, *reference.classes.values(), *reference.services.values()):
         if set(described.features) != set(manifest.feature_names):
             raise InputError("the bundle's reference does not describe exactly the model's features")
         for name, entry in described.features.items():
             _check_distribution(name, entry, reference.features[name], len(reference.probabilities))
         if described.score is not None and reference.score is not None:
             _check_distribution("score", described.score, reference.score, len(reference.probabilities))
+    known = {*SERVICES, RARE} if SERVICE in manifest.feature_names else set()
+    if not known.issuperset(reference.services):
+        raise InputError("the bundle's reference describes services that the model does not know")
 
 
 def _check_distribution(name: str, entry: FeatureReference, benign: FeatureReference, quantiles: int) -> None:
@@ -280,7 +284,8 @@ def _check_distribution(name: str, entry: FeatureReference, benign: FeatureRefer
     if (
         (values and len(values) != quantiles)
         or values != sorted(values)
-        or (shares and len(shares) != len(distinct(benign.quantiles or [])))
+        or (entry.cumulative is not None and len(shares) != len(distinct(benign.quantiles or [])))
+        or (values and entry.cumulative is None and quantiles != len(PROBABILITIES_OF_VERSION_1))
         or shares != sorted(shares)
     ):
         raise InputError(

@@ -19,6 +19,7 @@ from netsift.models.features import FeatureMatrix, feature_matrix
 from netsift.models.labelled import BENIGN, LabelledInput, expand_labelled, labelled_batches
 from netsift.models.manifest import Period, TrainingInput
 from netsift.models.taxonomy import OTHER, classify
+from netsift.sources.captures import CaptureSettings
 from netsift.sources.statistics import ReadStatistics
 
 DEFAULT_MAX_ROWS: Final = 500_000
@@ -154,13 +155,16 @@ def read_dataset(
     feature_names: Sequence[str],
     sampling: Sampling,
     progress: Callable[[str, int, int], None],
+    settings: CaptureSettings | None = None,
 ) -> Dataset:
     """Read and label every input, keeping a random sample of bounded size; each file is a group.
+
+    ``settings`` say how captures are read and metered.
 
     Raises:
         InputError: an input cannot be read, or benign or attack flows are missing altogether.
     """
-    reader = _Reader(tuple(feature_names), sampling)
+    reader = _Reader(tuple(feature_names), sampling, settings)
     files = [file for source in inputs for file in expand_labelled(source)]
     for number, file in enumerate(files):
         progress(f"reading {file.path.name}", number, len(files))
@@ -171,8 +175,9 @@ def read_dataset(
 class _Reader:
     """Labels and samples one file after another."""
 
-    def __init__(self, feature_names: tuple[str, ...], sampling: Sampling) -> None:
+    def __init__(self, feature_names: tuple[str, ...], sampling: Sampling, settings: CaptureSettings | None) -> None:
         self._feature_names = feature_names
+        self._settings = settings
         self._sampling = sampling
         self._reservoir = Reservoir(sampling.max_rows, sampling.seed)
         self._codes = {BENIGN: 0}
@@ -187,7 +192,7 @@ class _Reader:
         group = len(self._inputs)
         sample = Reservoir(self._sampling.max_rows_per_file, self._sampling.seed + group)
         statistics = ReadStatistics()
-        for labelled in labelled_batches(file, statistics):
+        for labelled in labelled_batches(file, statistics, self._settings):
             codes = [-1 if name is None else self._code(name) for name in labelled.classes]
             self._strange_labels.update(text for text in labelled.labels if text and not classify(text).known)
             marks = np.column_stack([codes, np.full(len(codes), group), *_circumstances(labelled.batch)])

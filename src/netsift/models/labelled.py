@@ -21,6 +21,7 @@ from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError
 from netsift.models.taxonomy import BENIGN as BENIGN  # noqa: PLC0414 - also where labels are read
 from netsift.models.taxonomy import classify
+from netsift.sources.captures import CaptureSettings
 from netsift.sources.datasets.reading import header_of_table
 from netsift.sources.flows import is_flow_table, read_flows
 from netsift.sources.statistics import ReadStatistics
@@ -70,13 +71,17 @@ def expand_labelled(source: LabelledInput) -> list[LabelledInput]:
     return [LabelledInput(Path(name), source.label, network) for name in files if not name.endswith(LABEL_FILE_SUFFIX)]
 
 
-def labelled_batches(source: LabelledInput, statistics: ReadStatistics) -> Iterator[LabelledBatch]:
+def labelled_batches(
+    source: LabelledInput, statistics: ReadStatistics, settings: CaptureSettings | None = None
+) -> Iterator[LabelledBatch]:
     """Yield the flows of one file with their classes; ``statistics`` is filled on the way.
+
+    ``settings`` say how a capture is read and metered.
 
     Raises:
         InputError: the file cannot be read, or has no labels.
     """
-    batches = read_flows([source.path], statistics=statistics)
+    batches = read_flows([source.path], settings, statistics)
     labels = _labels_of(source)
     for batch in batches:
         texts = labels(batch)

@@ -279,11 +279,14 @@ class ClassReference(_Strict):
 class Reference(ClassReference):
     """The usual values of every feature in benign flows of the training traffic, and in those of every attack class.
 
-    ``classes`` is empty in what was format version 1, which also had no ``score`` and no ``cumulative``.
+    ``classes`` is empty in what was format version 1, which also had no ``score`` and no ``cumulative``. ``services``
+    describes the benign flows of every service that had enough of them, and under ``rare`` those of all others, numbers
+    by ``cumulative`` alone; it is empty where the model does not know the service, and in older bundles.
     """
 
     probabilities: list[Share]
     classes: dict[Name, ClassReference]
+    services: dict[Name, ClassReference] = {}
 
 
 REFERENCE_PROBABILITIES: Final = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)

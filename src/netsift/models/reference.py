@@ -1,6 +1,7 @@
-"""The usual values of each feature, per class of the training traffic.
+"""The usual values of each feature, per class of the training traffic, and per service of its benign flows.
 
-They are kept in the bundle so that explanations can say what is usual, and so that drift can be seen.
+They are kept in the bundle so that explanations can say what is usual, and so that drift can be seen: services are
+described one by one so that another mix of them is not taken for another kind of traffic.
 """
 
 from __future__ import annotations
@@ -11,10 +12,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from netsift.models.features import FeatureMatrix, feature_named
+from netsift.models.features import SERVICE, FeatureMatrix, feature_named
 from netsift.models.manifest import REFERENCE_PROBABILITIES, ClassReference, FeatureReference, Reference
+from netsift.models.services import SERVICES
+
+LEAST_SERVICE_ROWS: Final = 100
+"""Benign training flows that a service needs to be described: shares of fewer are too uncertain to compare with."""
+
+RARE: Final = "rare"
+"""Stands for all services together that had fewer."""
 
 _BENIGN: Final = 0
+_SERVICE_DIGITS: Final = 4
 
 
 def training_reference(
@@ -41,7 +50,38 @@ def training_reference(
         score=benign.score,
         probabilities=list(REFERENCE_PROBABILITIES),
         classes=attacks,
+        services=_service_references(matrix, classes == _BENIGN, feature_names, scores, benign),
     )
+
+
+def _service_references(
+    matrix: FeatureMatrix,
+    chosen: npt.NDArray[np.bool_],
+    feature_names: Sequence[str],
+    scores: npt.NDArray[np.float64],
+    benign: ClassReference,
+) -> dict[str, ClassReference]:
+    """Return the reference of every service with enough of the ``chosen`` rows by its name, and one of the others."""
+    if SERVICE not in feature_names:
+        return {}
+    codes = matrix[:, feature_names.index(SERVICE)]
+    rows_of = {name: chosen & (codes == code) for code, name in enumerate(SERVICES)}
+    common = {name: rows for name, rows in rows_of.items() if rows.sum() >= LEAST_SERVICE_ROWS}
+    rare = chosen & ~np.logical_or.reduce([np.zeros_like(chosen), *common.values()])
+    if common and rare.sum() >= LEAST_SERVICE_ROWS:
+        common[RARE] = rare
+    described = {}
+    for name, rows in common.items():
+        whole = _class_reference(matrix, rows, feature_names, scores, benign)
+        features = {feature: _shares_alone(entry) for feature, entry in whole.features.items()}
+        described[name] = ClassReference(rows=whole.rows, features=features, score=whole.score)
+    return described
+
+
+def _shares_alone(entry: FeatureReference) -> FeatureReference:
+    """Return a distribution without the quantiles and the mean, which nothing asks of a service."""
+    shares = entry.cumulative and [round(share, _SERVICE_DIGITS) for share in entry.cumulative]
+    return FeatureReference(present=entry.present, cumulative=shares, categories=entry.categories)
 
 
 def _class_reference(
