@@ -35,6 +35,9 @@ from tests.models.fitted import small_bundle
 from tests.models.traffic import START_NS, random_batch
 
 FILE = CalibrationInput(name="monday.pcap", sha256=hashlib.sha256(b"monday").hexdigest())
+SEEDS = (601, 602, 603)
+"""Networks that the model in the package did not learn from."""
+
 NEVER = 2.0
 """No score is as high as this: nothing is set aside."""
 
@@ -155,16 +158,25 @@ def ordinary_network(seed: int) -> ScoredTraffic:
         return scored(list(read_flows([path])), ModelDetector(load_bundle(default_model())))
 
 
-@pytest.mark.parametrize("seed", [601, 602, 603])
-@pytest.mark.parametrize("rate", [0.05, 0.01])
-def test_the_later_half_of_a_network_is_flagged_at_about_the_promised_rate(seed: int, rate: float) -> None:
-    """Half to 1.6 times the rate: flows of one network depend on each other, so the band is wider than chance's."""
+def later_half_flagged(seed: int, rate: float) -> float:
+    """Return the share of a network's later half that the threshold of its earlier half flags."""
     network = ordinary_network(seed)
     middle = len(network.score) // 2
     assert middle > 1500
-    threshold = conformal_threshold(network.part(slice(middle)), rate, NEVER, 0.0).threshold
-    assert threshold is not None
-    assert 0.5 * rate <= (network.score[middle:] >= threshold).mean() <= 1.6 * rate
+    return flagged_share(network.part(slice(middle)), network.score[middle:], rate)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("rate", [0.05, 0.01])
+def test_the_later_half_of_a_network_is_flagged_at_about_the_promised_rate(seed: int, rate: float) -> None:
+    """0.4 to 2 times the rate: flows of one network depend on each other, so the band is wider than chance's."""
+    assert 0.4 * rate <= later_half_flagged(seed, rate) <= 2 * rate
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.01])
+def test_the_mean_over_networks_is_nearer_to_the_promise(rate: float) -> None:
+    shares = [later_half_flagged(seed, rate) for seed in SEEDS]
+    assert 0.6 * rate <= np.mean(shares) <= 1.4 * rate
 
 
 def test_sample_keeps_order_of_time_pairs_and_scores() -> None:

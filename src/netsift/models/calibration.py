@@ -55,7 +55,7 @@ class ScoredTraffic:
     start_ns: npt.NDArray[np.int64]
     seen: int
 
-    def part(self, rows: slice) -> ScoredTraffic:
+    def part(self, rows: slice | npt.NDArray[np.bool_]) -> ScoredTraffic:
         """Return some of the flows."""
         return ScoredTraffic(self.score[rows], self.host_pair[rows], self.start_ns[rows], self.seen)
 
