@@ -6,10 +6,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from netsift.cli.detect import default_model
 from netsift.cli.main import application
+from netsift.detectors.model import ModelDetector
+from netsift.models.bundle import load_bundle
+from netsift.models.calibration import TrafficSample, conformal_threshold
+from netsift.models.dataset import sha256_of
+from netsift.sources.flows import read_flows
 from tests.conftest import shared_data
 
 LEARNED_ATTACKS = ("chrissanders/synscan.pcapng", "zeek-traces/sshguess.pcap")
@@ -59,3 +66,23 @@ def test_a_model_trained_on_real_captures_says_how_it_does_by_capture(tmp_path: 
     assert "random split" in result.stdout
     found = netsift("detect", attacks / "synscan.pcapng", "--model", model, "-o", "-")
     assert json.loads(found.stdout.splitlines()[0])["flows"] > 100
+
+
+def test_calibrated_thresholds_keep_to_the_rate_on_real_hosts_that_were_not_calibrated_on() -> None:
+    bundle = load_bundle(default_model())
+    learned = {source.sha256 for source in bundle.manifest.training}
+    found = sorted(path for path in (shared_data() / "pcap-benign" / "ndpi").iterdir() if "pcap" in path.name)
+    detector, sample = ModelDetector(bundle), TrafficSample()
+    for batch in read_flows([path for path in found if sha256_of(path) not in learned]):
+        sample.add(batch, detector.score(batch).score)
+    traffic = sample.traffic()
+    shares = []
+    for seed in range(20):
+        pairs = np.unique(traffic.host_pair)
+        chosen = np.random.default_rng(seed).random(len(pairs)) < 0.5
+        known = np.isin(traffic.host_pair, pairs[chosen])
+        threshold = conformal_threshold(traffic.part(known), 0.05, 2.0, 0.0).threshold
+        assert threshold is not None
+        shares.append((traffic.score[~known] >= threshold).mean())
+    assert (traffic.score >= bundle.threshold(0.05)).mean() > 0.1
+    assert 0.01 <= np.mean(shares) <= 0.075

@@ -178,13 +178,21 @@ def _say_counts(found: Detection, statistics: ReadStatistics, *, everything: boo
 
 
 def _say_threshold(bundle: Bundle, threshold: float, rate: float) -> None:
+    typer.echo(f"flagged from score {threshold:.3f} on: {_origin(bundle, rate)}", err=True)
+
+
+def _origin(bundle: Bundle, rate: float) -> str:
+    """Return whose traffic the threshold of a rate is from."""
     from netsift.evaluation.metrics import thresholds_from
 
+    calibration = bundle.manifest.calibration
+    if calibration is not None and (entry := calibration.entry(rate)).calibrated is not None:
+        flows = counted(entry.flows_counted, "flow")
+        beyond = f", beside {entry.flows_set_aside:,} set aside as incidents" if entry.flows_set_aside else ""
+        return f"{rate * 100:g} % of ordinary flows, calibrated on {flows} of your network{beyond}"
     protocol = thresholds_from(bundle.manifest.evaluation).protocol
-    typer.echo(
-        f"flagged from score {threshold:.3f} on: {rate * 100:g} % of benign training flows (evaluated {protocol})",
-        err=True,
-    )
+    few = ", because those of your network were too few to calibrate it" if calibration is not None else ""
+    return f"{rate * 100:g} % of benign training flows (evaluated {protocol}){few}"
 
 
 def _write(findings: Sequence[Finding], output: Path) -> None:

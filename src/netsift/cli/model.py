@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from netsift.cli.options import ModelKey
+from netsift.cli.calibrate import HELP as CALIBRATE_HELP
+from netsift.cli.calibrate import calibrate, calibration_table, calibration_text
+from netsift.cli.options import ModelKey, reads_captures
 from netsift.errors import UsageError
 from netsift.files import whole_file
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from netsift.models.bundle import Bundle
-    from netsift.models.manifest import Manifest, Period
+    from netsift.models.manifest import Calibration, Manifest, Period
 
 _WIDTH_OF_A_PIPE: Final = 160
 _NS_PER_S: Final = 1_000_000_000
@@ -32,8 +34,9 @@ ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="The model file.
 def register(application: typer.Typer) -> None:
     """Add the commands to the program."""
     commands = typer.Typer(
-        name="model", help="Look into model files, check, sign and export them.", no_args_is_help=True
+        name="model", help="Look into model files, check, calibrate, sign and export them.", no_args_is_help=True
     )
+    commands.command(name="calibrate", help=CALIBRATE_HELP)(reads_captures(calibrate))
     for command in (inspect, verify, keygen, sign, export):
         commands.command(name=command.__name__)(command)
     application.add_typer(commands)
@@ -157,7 +160,10 @@ def _print_model(console: Console, bundle: Bundle) -> None:
     console.print()
     console.print(_protocol_table(manifest))
     console.print(_class_table(manifest))
-    console.print(_threshold_table(manifest))
+    if manifest.calibration is None:
+        console.print(_threshold_table(manifest))
+    else:
+        _print_calibration(console, manifest.calibration)
     console.print(_training_table(manifest))
     console.print(f"Columns: {', '.join(_column_text(one.name, one.unit) for one in manifest.features)}")
 
@@ -220,6 +226,16 @@ def _class_table(manifest: Manifest) -> Table:
 def _threshold_table(manifest: Manifest) -> Table:
     rows = ((f"{entry.false_positive_rate:.2%}", f"{entry.threshold:.4f}") for entry in manifest.thresholds)
     return _table("Thresholds", ("false positives", "flag from score"), rows)
+
+
+def _print_calibration(console: Console, calibration: Calibration) -> None:
+    console.print(f"{calibration_text(calibration)}; period (UTC): {_period_text(calibration.period)}")
+    console.print(calibration_table(calibration))
+    rows = [(one.name, one.sha256[:16]) for one in calibration.inputs[:_MOST_INPUTS]]
+    hidden = len(calibration.inputs) - len(rows)
+    if hidden:
+        rows.append((f"and {hidden} more (--json has all)", ""))
+    console.print(_table("Calibrated on", ("input", "SHA-256"), rows))
 
 
 def _training_table(manifest: Manifest) -> Table:

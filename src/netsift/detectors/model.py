@@ -35,6 +35,7 @@ class ModelDetector:
     def __init__(self, bundle: Bundle) -> None:
         """Make a detector of a checked bundle; the runtime sees the graph at the first score."""
         self._bundle = bundle
+        self._feature_names = bundle.manifest.feature_names
         self._session: InferenceSession | None = None
 
     @property
@@ -45,7 +46,7 @@ class ModelDetector:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, in the order of the model's input."""
-        return self._bundle.manifest.feature_names
+        return self._feature_names
 
     @property
     def base(self) -> float:
@@ -58,7 +59,7 @@ class ModelDetector:
         Raises:
             InputError: the batch lacks columns; all of them are named.
         """
-        return self.score_matrix(feature_matrix(batch, self.feature_names))
+        return self.score_matrix(feature_matrix(batch, self._feature_names))
 
     def score_matrix(self, matrix: FeatureMatrix) -> Scores:
         """Score rows (rows, features) that are already features, in the order of ``feature_names``."""

@@ -6,9 +6,11 @@ After Mitchell et al., "Model cards for model reporting", 2019.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from netsift.evaluation.metrics import thresholds_from
+from netsift.models.bundle import Bundle, member_hashes
 from netsift.models.manifest import Importance, Manifest, ProtocolResult
 
 _MOST_INPUTS: Final = 40
@@ -19,6 +21,13 @@ _MOST_GROUPS: Final = 10
 def model_card(manifest: Manifest) -> str:
     """Return the card as Markdown; everything in it comes from the manifest."""
     return "\n".join(_lines(manifest)) + "\n"
+
+
+def with_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
+    """Return the bundle with another manifest of the same model, a card to match and no signature."""
+    card = model_card(manifest)
+    hashes = member_hashes(bundle.graph, bundle.reference, card)
+    return replace(bundle, manifest=manifest.model_copy(update={"members": hashes}), card=card, signature=None)
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:
@@ -97,6 +106,20 @@ def _groups(manifest: Manifest) -> Iterator[str]:
         yield f"- {entries[0].group_permutation or 0:.4f}: {', '.join(entry.feature for entry in entries)}"
 
 
+def _calibration(manifest: Manifest) -> Iterator[str]:
+    calibration = manifest.calibration
+    if calibration is None:
+        return
+    kept = [percent(one.false_positive_rate) for one in calibration.thresholds if one.calibrated is None]
+    yield (
+        f"These thresholds are fitted to {calibration.flows:,} unlabelled flows of one network in "
+        f"{len(calibration.inputs):,} files"
+        + (f", all but those for {', '.join(kept)}, for which the flows were too few" if kept else "")
+        + ". The figures above are those of the thresholds of training."
+    )
+    yield ""
+
+
 def _origin(manifest: Manifest) -> Iterator[str]:
     yield "## Columns that matter most"
     yield ""
@@ -114,6 +137,7 @@ def _origin(manifest: Manifest) -> Iterator[str]:
     for threshold in manifest.thresholds:
         yield f"| {percent(threshold.false_positive_rate)} | {threshold.threshold:.4f} |"
     yield ""
+    yield from _calibration(manifest)
     yield "## Learned from"
     yield ""
     yield "| input | labelled flows | SHA-256 |"

@@ -325,6 +325,11 @@ def _thresholds(manifest: Manifest, use: Use) -> Iterator[str]:
     yield _table(
         ["false-positive rate", "flag from score", "recall", "precision", "flagged a day", "of them benign"], rows
     )
+    if manifest.calibration is not None:
+        yield (
+            f"<p>The scores are those calibrated on {manifest.calibration.flows:,} flows of one network; recall and "
+            "precision are those of the thresholds of training, and not known for the calibrated ones.</p>"
+        )
     if result.curve is None or not result.curve.score:
         yield _absent("recall against alerts per day")
         return

@@ -195,7 +195,7 @@ class _Reader:
         for labelled in labelled_batches(file, statistics, self._settings):
             codes = [-1 if name is None else self._code(name) for name in labelled.classes]
             self._strange_labels.update(text for text in labelled.labels if text and not classify(text).known)
-            marks = np.column_stack([codes, np.full(len(codes), group), *_circumstances(labelled.batch)])
+            marks = np.column_stack([codes, np.full(len(codes), group), *circumstances_of(labelled.batch)])
             has_label = marks[:, 0] >= 0
             self._unlabelled += int((~has_label).sum())
             sample.add(feature_matrix(labelled.batch, self._feature_names)[has_label], marks[has_label])
@@ -203,7 +203,7 @@ class _Reader:
             self._reservoir.add(*sample.rows())
         self._problems += statistics.capture.problems
         self._notes += statistics.notes
-        self._inputs.append(TrainingInput(name=file.path.name, rows=sample.seen, sha256=_sha256(file.path)))
+        self._inputs.append(TrainingInput(name=file.path.name, rows=sample.seen, sha256=sha256_of(file.path)))
         self._networks.append(file.network)
 
     def _code(self, name: str) -> int:
@@ -240,7 +240,7 @@ def _strange_label_note(labels: Counter[str]) -> list[str]:
     return [f"labels that the taxonomy does not know, counted as {OTHER}: {shown}"]
 
 
-def _circumstances(batch: pa.RecordBatch) -> list[npt.NDArray[np.int64]]:
+def circumstances_of(batch: pa.RecordBatch) -> list[npt.NDArray[np.int64]]:
     """Return the columns of :class:`Circumstances` for a flow batch."""
     present = batch.schema.names
     unknown = np.full(batch.num_rows, UNKNOWN)
@@ -283,7 +283,8 @@ def _renumbered(codes: dict[str, int], classes: npt.NDArray[np.int64]) -> tuple[
     return names, number[classes]
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_HASH_BLOCK):

@@ -9,8 +9,10 @@ remains (:mod:`netsift.models.services`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,6 +35,12 @@ SERVICE: Final = "service"
 
 _LISTS: Final = (schema.Kind.INT32_LIST, schema.Kind.FLOAT64_LIST)
 _GREATEST: Final = float(np.finfo(np.float32).max)
+_EXACT: Final = float(2**53)
+"""Up to here float64 holds every integer; beyond, rounding to it and then to float32 is not rounding once."""
+_PIECE_ROWS: Final = 2048
+_FEW_ROWS: Final = 64
+_MOST_READERS: Final = 16
+_MOST_SCHEMAS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +98,124 @@ def feature_matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> Featu
     The order of the batch's columns does not matter and columns that are not asked for are not looked at.
 
     Raises:
-        InputError: a column is missing (all missing ones are named), or holds what is not a number.
+        InputError: a column is missing (all missing ones are named), stands there twice, or holds what is not a number.
     """
-    present = set(batch.schema.names)
-    missing = [name for name in required_columns(feature_names) if name not in present]
+    return _reader(tuple(feature_names)).matrix(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the features are found in batches of one schema.
+
+    ``columns`` has one column of the batch per feature, in their order, and behind them the two ports where the service
+    is asked for; a float64 stands in for what is no plain number. It is empty where there is no float64, which alone
+    makes Arrow turn every number to one. ``wide`` are the places of 64-bit integers, ``apart`` of features that are
+    read one by one, ``services`` of the service made from the two ports at the end.
+    """
+
+    schema: pa.Schema
+    columns: tuple[int, ...]
+    wide: npt.NDArray[np.intp]
+    apart: tuple[int, ...]
+    services: tuple[int, ...]
+
+
+class _Reader:
+    """Makes feature matrices for one list of features, and remembers the last schemas that it met."""
+
+    def __init__(self, feature_names: tuple[str, ...]) -> None:
+        self._names = feature_names
+        self._plans: tuple[_Plan, ...] = ()
+
+    def matrix(self, batch: pa.RecordBatch) -> FeatureMatrix:
+        plan = self._plan(batch.schema)
+        matrix = np.empty((batch.num_rows, len(self._names)), dtype=np.float32)
+        apart = plan.apart
+        if plan.columns:
+            # Arrow turns columns to rows as one block of float64; in pieces, it stays in the processor's cache.
+            numbers = batch.select(plan.columns)
+            starts = range(0, batch.num_rows, _PIECE_ROWS)
+            exact = [
+                self._read_piece(numbers.slice(first, _PIECE_ROWS), plan, matrix[first : first + _PIECE_ROWS])
+                for first in starts
+            ]
+            apart = plan.apart if all(exact) else (*plan.apart, *plan.wide.tolist())
+        for place in apart:
+            matrix[:, place] = _values(batch, self._names[place])
+        return matrix
+
+    def _read_piece(self, piece: pa.RecordBatch, plan: _Plan, matrix: FeatureMatrix) -> bool:
+        """Fill the matrix; return whether no integer was too large for float64 to be exact."""
+        numbers = piece.to_tensor(null_to_nan=True).to_numpy()
+        features = len(self._names)
+        with np.errstate(over="ignore"):
+            matrix[:] = numbers[:, :features]
+        _clean(matrix)
+        if plan.services:
+            ports = _clean(numbers[:, features:].astype(np.float32)).astype(np.int64)
+            codes = service_codes(ports[:, 0], ports[:, 1])
+            for place in plan.services:
+                matrix[:, place] = codes
+        return not (np.abs(numbers.take(plan.wide, axis=1)) > _EXACT).any()
+
+    def _plan(self, columns: pa.Schema) -> _Plan:
+        plans = self._plans
+        for plan in plans:
+            if plan.schema.equals(columns):
+                return plan
+        plan = _plan(columns, self._names)
+        self._plans = (plan, *plans[: _MOST_SCHEMAS - 1])
+        return plan
+
+
+@lru_cache(maxsize=_MOST_READERS)
+def _reader(feature_names: tuple[str, ...]) -> _Reader:
+    return _Reader(feature_names)
+
+
+def _plan(columns: pa.Schema, feature_names: tuple[str, ...]) -> _Plan:
+    required = required_columns(feature_names)
+    _check_columns(columns.names, required)
+    place_of = {name: columns.get_field_index(name) for name in required if _is_plain(columns.field(name).type)}
+    exact = next((place for place in place_of.values() if pa.types.is_float64(columns.field(place).type)), None)
+    if exact is None:
+        return _Plan(columns, (), np.array([], dtype=np.intp), tuple(range(len(feature_names))), ())
+    has_ports = place_of.keys() >= {"src_port", "dst_port"}
+    apart, services = [], []
+    for place, name in enumerate(feature_names):
+        if name == SERVICE and has_ports:
+            services.append(place)
+        elif name not in place_of or feature_named(name).categories:
+            apart.append(place)
+    found = [place_of.get(name, exact) for name in feature_names]
+    ports = [place_of["src_port"], place_of["dst_port"]] if services else []
+    wide = [place for place, number in enumerate(found) if _is_wide(columns.field(number).type)]
+    return _Plan(columns, (*found, *ports), np.array(wide, dtype=np.intp), tuple(apart), tuple(services))
+
+
+def _check_columns(present: Sequence[str], required: Sequence[str]) -> None:
+    counts = Counter(present)
+    missing = [name for name in required if not counts[name]]
     if missing:
         raise InputError(f"the flows lack {len(missing)} of the columns that the model needs: {', '.join(missing)}")
-    matrix = np.empty((batch.num_rows, len(feature_names)), dtype=np.float32)
-    for position, name in enumerate(feature_names):
-        matrix[:, position] = _values(batch, name)
-    return matrix
+    repeated = [name for name in required if counts[name] > 1]
+    if repeated:
+        raise InputError(f"the flows have the column {repeated[0]} {counts[repeated[0]]} times")
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind))
+
+
+def _is_wide(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_int64(kind) or pa.types.is_uint64(kind))
+
+
+def _clean(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Replace in place what is no number or infinite."""
+    np.minimum(values, _GREATEST, out=values)
+    np.copyto(values, MISSING, where=np.logical_not(values >= -_GREATEST))
+    return values
 
 
 def _values(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float32]:
@@ -123,12 +239,14 @@ def _numbers(column: pa.Array, name: str) -> npt.NDArray[np.float32]:
             raise InputError(f"column {name} holds {column.type}, not numbers") from error
     # Arrow's own conversion gives NaN for null, and is much quicker for single rows than its compute functions.
     with np.errstate(over="ignore"):
-        values: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False).astype(np.float32)
-    return np.nan_to_num(values, copy=False, nan=MISSING, posinf=_GREATEST, neginf=MISSING)
+        return _clean(column.to_numpy(zero_copy_only=False).astype(np.float32))
 
 
 def _category_codes(column: pa.Array, categories: tuple[str, ...]) -> npt.NDArray[np.float32]:
     """Return the index of each value in ``categories``; unknown words count as missing."""
+    few = _codes_of_few(column, categories) if len(column) <= _FEW_ROWS else None
+    if few is not None:
+        return few
     values = pa.array(categories)
     if not pa.types.is_dictionary(column.type):
         codes = pc.index_in(pc.cast(column, pa.string()), value_set=values)
@@ -137,6 +255,27 @@ def _category_codes(column: pa.Array, categories: tuple[str, ...]) -> npt.NDArra
     indices = pc.fill_null(pc.cast(column.indices, pa.int64()), len(code_of_entry)).to_numpy(zero_copy_only=False)
     coded: npt.NDArray[np.float32] = np.append(code_of_entry, np.float32(MISSING))[indices]
     return coded
+
+
+def _codes_of_few(column: pa.Array, categories: tuple[str, ...]) -> npt.NDArray[np.float32] | None:
+    """Return the same without Arrow's compute functions, which take longer to start than a few rows last.
+
+    None where the column is not text, or not text that Python can read.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not pa.types.is_string(kind):
+        return None
+    numbers = _numbers_of_categories(categories)
+    try:
+        words = column.to_pylist()
+    except UnicodeDecodeError:
+        return None
+    return np.array([numbers.get(word, MISSING) for word in words], dtype=np.float32)
+
+
+@cache
+def _numbers_of_categories(categories: tuple[str, ...]) -> dict[str | None, float]:
+    return {word: float(number) for number, word in enumerate(categories)}
 
 
 def _filled(codes: pa.Array) -> npt.NDArray[np.float32]:

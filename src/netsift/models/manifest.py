@@ -204,6 +204,52 @@ class TrainingInput(_Strict):
     period: Period | None = None
 
 
+class CalibrationInput(_Strict):
+    """One file of the traffic that the thresholds were fitted to."""
+
+    name: Name
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class CalibratedThreshold(_Strict):
+    """The threshold of one false-positive rate before and after; ``calibrated`` is None where flows were too few.
+
+    ``flows_counted`` is their number when those of talkative host pairs count as fewer; ``flows_set_aside`` were taken
+    for incidents. ``later_share`` is the share of the later half of the traffic that is flagged when only the earlier
+    half sets the threshold.
+    """
+
+    false_positive_rate: Annotated[float, Field(gt=0, lt=1)]
+    trained: Annotated[float, Field(gt=0, le=1.001)]
+    calibrated: Annotated[float, Field(gt=0, le=1.001)] | None
+    flows_counted: Count
+    flows_set_aside: Count
+    later_share: Share | None
+
+
+class Calibration(_Strict):
+    """How the thresholds were fitted to the traffic of a network (:mod:`netsift.models.calibration`).
+
+    There were ``flows``, of which ``flows_used`` were drawn. The highest scores, from ``sure_from`` on, were set aside
+    as incidents, up to the share ``trim``; ``flows_sure`` is how many flows have such scores. ``host_pairs`` is 0 and
+    ``period`` None where the flows have no addresses or times.
+    """
+
+    inputs: Annotated[list[CalibrationInput], Field(min_length=1, max_length=100_000)]
+    flows: Annotated[Count, Field(ge=1)]
+    flows_used: Annotated[Count, Field(ge=1)]
+    host_pairs: Count
+    period: Period | None
+    trim: Annotated[float, Field(ge=0, lt=1)]
+    sure_from: Annotated[float, Field(gt=0, le=1.001)]
+    flows_sure: Count
+    thresholds: Annotated[list[CalibratedThreshold], Field(min_length=1, max_length=100)]
+
+    def entry(self, false_positive_rate: float) -> CalibratedThreshold:
+        """Return the threshold of a rate that the model has. Raises StopIteration for another."""
+        return next(one for one in self.thresholds if one.false_positive_rate == false_positive_rate)
+
+
 class LearnerEntry(_Strict):
     """The learner and its settings, tuned ones as they were chosen; ``seed`` is in them."""
 
@@ -222,7 +268,8 @@ class Manifest(_Strict):
 
     ``dialect`` says whose column names and units the features have. ``techniques`` has the MITRE ATT&CK ids of the
     classes that have any. ``audit`` is what the audit of the training data found, None where it is not known.
-    ``members`` has the SHA-256 of every other file in the bundle but the signature.
+    ``calibration`` says how the thresholds were fitted to a network's own traffic, None where they are those of
+    training. ``members`` has the SHA-256 of every other file in the bundle but the signature.
     """
 
     format_version: int
@@ -242,6 +289,19 @@ class Manifest(_Strict):
     libraries: dict[str, str]
     members: dict[str, str]
     audit: list[AuditEntry] | None = None
+    calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _calibrates_its_thresholds(self) -> Manifest:
+        if self.calibration is None:
+            return self
+        used = [
+            (one.false_positive_rate, one.trained if one.calibrated is None else one.calibrated)
+            for one in self.calibration.thresholds
+        ]
+        if used != [(one.false_positive_rate, one.threshold) for one in self.thresholds]:
+            raise ValueError("its thresholds are not those of its calibration")
+        return self
 
     @property
     def feature_names(self) -> tuple[str, ...]:
