@@ -1,33 +1,45 @@
-"""The whole way from flow batches to incidents: behaviours and a model look at every flow once."""
+"""The whole way from flow batches to incidents: behaviours and a model look at every flow once.
+
+What is a behaviour over many flows (scans, guessing, floods, tunnels, theft) is believed of a model only where a
+behaviour detector sees it too: such flows have look-alikes one by one, and the model sees them one by one. Then the two
+are detectors that agree. What a single flow can show (an exploit, a web attack, remote control) is the model's own to
+say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from netsift.alerts.behaviour import BehaviourSearch
-from netsift.alerts.from_model import alert_of
-from netsift.alerts.incidents import in_order, incidents_of
-from netsift.alerts.pipeline import ModelSearch
+from netsift.alerts.from_model import MODEL, alert_of
+from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of
+from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.alerts.schema import Alert
+
+NEED_BEHAVIOUR: Final = frozenset({"scan", "brute_force", "flood", "slow_http", "tunnel", "exfiltration"})
+"""Categories of which a model's alert needs a behaviour detector's alert beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
     """What was seen and what was found; every alert is in one incident.
 
-    ``flagged`` flows reached the model's threshold; of them ``too_few`` are no alert because they are too few for what
-    they look like. ``overflow`` flows, the model's or suspicious ones, found no room and are in no alert. ``evicted``
-    hosts, pairs and services were forgotten before their time (docs/context.md).
+    ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
+    ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
+    suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
+    (docs/context.md).
     """
 
     flows: int
     packets: int
     flagged: int
     too_few: int
+    unconfirmed: int
     overflow: int
     evicted: int
     alerts: tuple[Alert, ...]
@@ -35,9 +47,15 @@ class Detected:
 
 
 def detect(
-    batches: Iterable[pa.RecordBatch], behaviours: BehaviourSearch | None, model: ModelSearch | None
+    batches: Iterable[pa.RecordBatch],
+    behaviours: BehaviourSearch | None,
+    model: ModelSearch | None,
+    *,
+    everything: bool = False,
 ) -> Detected:
     """Show every batch to the behaviour detectors and the model, and make incidents of what they find.
+
+    ``everything`` makes alerts of low severity also of what the model flagged and is not believed.
 
     Raises:
         InputError: a batch lacks columns that are needed; all of them are named.
@@ -50,18 +68,48 @@ def detect(
             behaviours.add(batch)
         if model is not None:
             model.add(batch)
-    alerts = list(behaviours.alerts()) if behaviours is not None else []
-    settled = model.settle() if model is not None else None
-    if settled is not None:
-        alerts += [alert_of(finding) for finding in settled.findings]
-    incidents = incidents_of(alerts)
+    settled = model.settle(with_too_few=True) if model is not None else None
+    seen = list(behaviours.alerts()) if behaviours is not None else []
+    believed, unconfirmed = _believed(seen, settled, alone=behaviours is None)
+    doubted = _doubted(settled, unconfirmed) if everything else []
+    alerts = [*seen, *believed, *doubted]
     return Detected(
         flows=flows,
         packets=packets,
         flagged=settled.flagged if settled else 0,
         too_few=settled.too_few if settled else 0,
+        unconfirmed=sum(alert.flows for alert in unconfirmed),
         overflow=(settled.overflow if settled else 0) + (behaviours.overflow_flows if behaviours else 0),
         evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
         alerts=tuple(in_order(alerts)),
-        incidents=tuple(incidents),
+        incidents=tuple(incidents_of(alerts)),
     )
+
+
+def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) -> tuple[list[Alert], list[Alert]]:
+    """Return the model's alerts that stand, and those that no behaviour confirms; a model ``alone`` is believed all."""
+    found = [alert_of(finding) for finding in settled.findings if not finding.too_few] if settled else []
+    stand = [alert for alert in found if alone or alert.category not in NEED_BEHAVIOUR or _is_confirmed(alert, seen)]
+    kept = {alert.id for alert in stand}
+    return stand, [alert for alert in found if alert.id not in kept]
+
+
+def _is_confirmed(alert: Alert, seen: Sequence[Alert]) -> bool:
+    hosts = {*alert.sources, *alert.targets}
+    return any(
+        other.start_ns <= alert.end_ns + LINK_GAP_NS
+        and alert.start_ns <= other.end_ns + LINK_GAP_NS
+        and not hosts.isdisjoint((*other.sources, *other.targets))
+        for other in seen
+    )
+
+
+def _doubted(settled: Detection | None, unconfirmed: Sequence[Alert]) -> list[Alert]:
+    few = [alert_of(finding) for finding in settled.findings if finding.too_few] if settled else []
+    named = [(alert, f"too few for {alert.category}") for alert in few]
+    named += [(alert, f"no behaviour of {alert.category} seen") for alert in unconfirmed]
+    return [
+        replace(alert, severity="low", confidence=alert.confidence / 10, detectors=(f"{MODEL}, not believed",),
+                reason=f"{why}: {alert.reason}")
+        for alert, why in named
+    ]  # fmt: skip

@@ -62,7 +62,7 @@ class ModelSearch:
         self.flows = self.packets = self.flagged = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Score a batch and group the flows whose score reaches the threshold.
+        """Score a batch and group the flows whose score reaches the threshold, except pieces of connections.
 
         Raises:
             InputError: the batch lacks columns that the detector or a finding needs; all of them are named.
@@ -71,7 +71,7 @@ class ModelSearch:
         scores = self._detector.score(batch)
         if self._observe is not None:
             self._observe(scores)
-        rows = np.flatnonzero(scores.score >= self._threshold)
+        rows = np.flatnonzero((scores.score >= self._threshold) & ~_fragments(batch))
         self.flows += batch.num_rows
         self.packets += int(pc.sum(batch.column("packets")).as_py() or 0)
         self.flagged += len(rows)
@@ -120,6 +120,22 @@ def _require_columns(batch: pa.RecordBatch) -> None:
     missing = [name for name in FINDING_COLUMNS if name not in batch.schema.names]
     if missing:
         raise InputError(f"the flows lack columns that a finding names: {', '.join(missing)}")
+
+
+_TCP: Final = 6
+
+
+def _fragments(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Return which flows are pieces of a TCP connection whose beginning and one direction were not seen.
+
+    They look like nothing that a model learned: what they lack was there, outside the capture.
+    """
+    needed = ("protocol", "syn_packets", "packets_fwd", "packets_bwd")
+    if any(name not in batch.schema.names for name in needed):
+        return np.zeros(batch.num_rows, np.bool_)
+    protocol, syn, forward, backward = (_integers(batch, name) for name in needed)
+    fragments: npt.NDArray[np.bool_] = (protocol == _TCP) & (syn == 0) & ((forward == 0) | (backward == 0))
+    return fragments
 
 
 def _flagged(batch: pa.RecordBatch, scores: Scores, rows: npt.NDArray[np.int64]) -> FlaggedFlows:

@@ -1,17 +1,19 @@
-"""``netsift detect``: captures or flow files in, a ranked list of explained findings out."""
+"""``netsift detect``: captures or flow files in, a short list of explained incidents out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from netsift.cli import options
 from netsift.cli.drift import drift_line
-from netsift.cli.findings import RANKING, print_findings
+from netsift.cli.incidents import RANKING, print_alerts
 from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures
 from netsift.cli.progress import (
     announce_compilation,
@@ -25,30 +27,63 @@ from netsift.errors import InputError, UsageError
 from netsift.files import whole_file
 
 if TYPE_CHECKING:
-    from netsift.alerts.finding import Finding
-    from netsift.alerts.pipeline import Detection
+    from netsift.alerts.detection import Detected
+    from netsift.alerts.schema import Alert
     from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
     from netsift.sources.captures import CaptureSettings
     from netsift.sources.statistics import ReadStatistics
 
-HELP = f"""
-Find attacks in captures or flow files and say why each was flagged.
+FOUND: Final = 4
+"""Exit status of ``--fail-on`` when there is an incident of that severity."""
 
-The findings go to standard output, {RANKING}: flows of one source and the same targets that lie close in time are one. What became of the packets goes to standard error, with a line that says whether the traffic looks like what the model learned from.
+HELP = f"""
+Find attacks in captures or flow files and say why.
+
+Behaviour detectors look at what hosts do over many flows (scans, guessing, floods, tunnels, beacons), the model at single flows. What belongs together is one incident; incidents go to standard output, {RANKING}. What became of the packets goes to standard error, with a line that says whether the traffic looks like what the model learned from.
 
 [bold]Examples[/bold]
 
   netsift detect capture.pcap
 
-  netsift detect /var/captures/ -o findings.jsonl --false-positive-rate 0.001
+  netsift detect capture.pcap --explain 3f0c9a6b7d21e854
 
-  netsift detect flows.parquet --model model.netsift --limit 5
+  netsift detect /var/captures/ -o alerts.jsonl --fail-on high
 
-  tcpdump -i eth0 -c 100000 -w - | netsift detect -
+  netsift detect flows.parquet --model model.netsift --false-positive-rate 0.001
 
-Exit status: 0 all read, whether or not anything was found; 1 nothing could be read or written; 2 wrong arguments; 3 part of the input was damaged (what was good was looked at).
+  tcpdump -i eth0 -c 100000 -w - | netsift detect - --no-model -o - --format ecs
+
+Exit status: 0 all read, whether or not anything was found; 1 nothing could be read or written; 2 wrong arguments; 3 part of the input was damaged (what was good was looked at); {FOUND} an incident of the severity of --fail-on.
 """  # noqa: E501 - paragraphs, wrapped by the terminal
+
+
+class OutputFormat(StrEnum):
+    """What the lines of ``--output`` are."""
+
+    NETSIFT = "netsift"
+    ECS = "ecs"
+
+
+class FailOn(StrEnum):
+    """The severities of incidents."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is looked for, and with what."""
+
+    inputs: list[str]
+    settings: CaptureSettings
+    bundle: Bundle | None
+    rate: float
+    everything: bool
+    quiet: bool
 
 
 def register(application: typer.Typer) -> None:
@@ -63,6 +98,7 @@ def detect(
         Path | None,
         typer.Option(metavar="FILE", show_default=False, help="Model file; the one in the package unless given."),
     ] = None,
+    no_model: Annotated[bool, typer.Option("--no-model", help="Behaviour detectors only.")] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -70,15 +106,27 @@ def detect(
             "-o",
             metavar="FILE",
             show_default=False,
-            help="Write all findings as JSON lines; - is standard output, in the place of the table.",
+            help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
         ),
     ] = None,
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
+    ] = OutputFormat.NETSIFT,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."),
+    ] = None,
     false_positive_rate: Annotated[
-        float, typer.Option(metavar="RATE", help="Share of ordinary flows that may be flagged; one the model has.")
+        float,
+        typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
     ] = 0.01,
-    limit: Annotated[int, typer.Option(min=1, help="Findings shown in the table.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what was flagged but is too little to be a flood, a scan and the like.")
+        bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
     ] = False,
     key: ModelKey = None,
     stats: Annotated[
@@ -90,24 +138,25 @@ def detect(
     from netsift.models.bundle import load_bundle
     from netsift.sources.statistics import ReadStatistics
 
-    model = model or default_model()
-    keep_apart([*inputs, model], (output, stats))
-    bundle = load_bundle(model, key)
-    threshold = _threshold(bundle, false_positive_rate)
+    if no_model and model is not None:
+        raise UsageError("--no-model and --model exclude each other")
+    chosen = model or default_model()
+    keep_apart([*inputs, chosen], (output, stats))
+    bundle = None if no_model else load_bundle(chosen, key)
+    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet)
     statistics = ReadStatistics()
-    found, drift = _look(inputs, settings, bundle, threshold, statistics, everything=everything, quiet=quiet)
+    found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
     say_if_empty(statistics)
     if not quiet:
-        _say_counts(found, statistics, everything=everything)
-    if found.flows and not quiet:
-        _say_threshold(bundle, threshold, false_positive_rate)
-        typer.echo(drift_line(drift), err=True)
+        _say(task, found, drift, statistics)
     if output is not None:
-        _write(found.findings, output)
-    if output != STANDARD_STREAM:
-        _show(found.findings, limit, quiet=quiet)
-    raise typer.Exit(statistics.exit_status())
+        _write([*found.incidents, *found.alerts], output, output_format)
+    if explain is not None:
+        _explain(found, explain)
+    elif output != STANDARD_STREAM:
+        _show(found.incidents, limit, quiet=quiet)
+    raise typer.Exit(_exit_status(found, statistics, fail_on))
 
 
 def default_model() -> Path:
@@ -117,30 +166,28 @@ def default_model() -> Path:
     return Path(str(files("netsift.models") / "default.netsift"))
 
 
-def _look(
-    inputs: list[str],
-    settings: CaptureSettings,
-    bundle: Bundle,
-    threshold: float,
-    statistics: ReadStatistics,
-    *,
-    everything: bool,
-    quiet: bool,
-) -> tuple[Detection, Drift]:
-    from netsift.alerts.pipeline import find
+def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
+    """Read all inputs and return what was found, and whether the traffic looks like what the model knows."""
+    from netsift.alerts.behaviour import BehaviourSearch
+    from netsift.alerts.detection import detect as detect_in
+    from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.sources.flows import is_flow_table, read_flows
 
-    if not all(is_flow_table(name) for name in inputs):
-        announce_compilation(quiet=quiet)
-    batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
-    detector, watch = ModelDetector(bundle), DriftWatch(bundle)
-    found = find(batches, detector, bundle.reference, threshold, observe=watch.observe, with_too_few=everything)
+    watch = search = None
+    if task.bundle is not None:
+        watch = DriftWatch(task.bundle)
+        threshold = _threshold(task.bundle, task.rate)
+        search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
+    if not all(is_flow_table(name) for name in task.inputs):
+        announce_compilation(quiet=task.quiet)
+    batches = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
+    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything)
     if statistics.packets_metered:
         mark_compiled()
-    return found, watch.judge()
+    return found, watch.judge() if watch is not None else None
 
 
 def _threshold(bundle: Bundle, rate: float) -> float:
@@ -150,31 +197,46 @@ def _threshold(bundle: Bundle, rate: float) -> float:
         raise UsageError(f"--false-positive-rate: {error}") from error
 
 
-def _counts(found: Detection) -> dict[str, int]:
+def _counts(found: Detected) -> dict[str, int]:
     return {
         "flows_flagged": found.flagged,
         "flows_flagged_too_few": found.too_few,
-        "flows_flagged_without_room": found.overflow,
-        "findings": sum(not finding.too_few for finding in found.findings),
+        "flows_flagged_unconfirmed": found.unconfirmed,
+        "flows_without_room": found.overflow,
+        "context_evicted": found.evicted,
+        "alerts": len(found.alerts),
+        "incidents": len(found.incidents),
     }
 
 
-def _say_counts(found: Detection, statistics: ReadStatistics, *, everything: bool) -> None:
+def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
+    """Say what was read, what became of it, and how far the model can be trusted with it."""
     if line := packets_line(statistics):
         typer.echo(line, err=True)
     if not found.flows:
         return
-    counts = _counts(found)
-    flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}, {found.flagged:,} flagged"
-    typer.echo(
-        f"{flows}, {counted(counts['findings'], 'finding') if counts['findings'] else 'nothing found'}", err=True
-    )
-    if found.too_few:
-        said = f"{counted(found.too_few, 'flagged flow')} too few for a flood, a scan, guessing or a worm"
-        typer.echo(said if everything else f"{said}; --all shows them", err=True)
+    flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
+    what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
+    typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
+    doubted = found.too_few + found.unconfirmed
+    if doubted and not task.everything:
+        said = counted(doubted, "flow")
+        typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
     if found.overflow:
-        said = counted(found.overflow, "flagged flow")
-        typer.echo(f"no room for {said} in any finding: there were too many groups", err=True)
+        typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
+    if task.bundle is not None and drift is not None:
+        _say_threshold(task.bundle, _threshold(task.bundle, task.rate), task.rate)
+        typer.echo(drift_line(drift), err=True)
+
+
+def _exit_status(found: Detected, statistics: ReadStatistics, fail_on: FailOn | None) -> int:
+    from netsift.alerts.schema import SEVERITIES
+
+    status = statistics.exit_status()
+    if status == 0 and fail_on is not None:
+        least = SEVERITIES.index(fail_on)
+        return FOUND if any(SEVERITIES.index(one.severity) >= least for one in found.incidents) else 0
+    return status
 
 
 def _say_threshold(bundle: Bundle, threshold: float, rate: float) -> None:
@@ -195,8 +257,13 @@ def _origin(bundle: Bundle, rate: float) -> str:
     return f"{rate * 100:g} % of benign training flows (evaluated {protocol}){few}"
 
 
-def _write(findings: Sequence[Finding], output: Path) -> None:
-    lines = (json.dumps(finding.as_json(), ensure_ascii=False) + "\n" for finding in findings)
+def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -> None:
+    from netsift.alerts.ecs import as_ecs
+
+    objects: Iterable[dict[str, Any]] = (
+        as_ecs(alert) if output_format is OutputFormat.ECS else alert.as_json() for alert in alerts
+    )
+    lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
     if output == STANDARD_STREAM:
         for line in lines:
             typer.echo(line, nl=False)
@@ -205,12 +272,19 @@ def _write(findings: Sequence[Finding], output: Path) -> None:
         file.writelines(lines)
 
 
-def _show(findings: Sequence[Finding], limit: int, *, quiet: bool) -> None:
-    if not findings:
+def _explain(found: Detected, wanted: str) -> None:
+    named = [one for one in (*found.incidents, *found.alerts) if one.id == wanted]
+    if not named:
+        raise UsageError(f"--explain: there is no incident or alert {wanted} in these flows")
+    print_alerts(named, full=True)
+
+
+def _show(incidents: Sequence[Alert], limit: int, *, quiet: bool) -> None:
+    if not incidents:
         return
     if not quiet:
         typer.echo(RANKING, err=True)
-    print_findings(findings[:limit])
-    if len(findings) > limit and not quiet:
-        left = counted(len(findings) - limit, "more finding")
+    print_alerts(incidents[:limit])
+    if len(incidents) > limit and not quiet:
+        left = counted(len(incidents) - limit, "more incident")
         typer.echo(f"{left} not shown: --limit or --output", err=True)
