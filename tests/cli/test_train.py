@@ -15,6 +15,7 @@ from netsift.cli.main import application
 from netsift.errors import InputError, UsageError
 from netsift.evaluation import plots
 from netsift.models.bundle import load_bundle
+from netsift.simulate import SimulationSettings, simulate
 from tests.models.traffic import labelled_batch, random_batch
 from tests.sources.datasets.public import CSE_CIC_IDS2018_HEADER, line, text
 
@@ -128,6 +129,36 @@ def test_data_sets_are_learned_together_with_netsifts_own_flows(tmp_path: Path) 
     assert manifest.classes == ["benign", "flood", "other", "scan"]
     assert "duration_us" in manifest.feature_names
     assert "syn_packets" not in manifest.feature_names
+
+
+def write_simulated(path: Path) -> Path:
+    """Write a short capture with its label file beside it."""
+    simulate(path, SimulationSettings(seed=1, duration_s=90.0, clients=3, snap_length=96))
+    return path
+
+
+def several_networks(folder: Path) -> list[str]:
+    """Return a data set, flows of netsift and a capture, each of a network of its own, as on a command line."""
+    public = write_cic(folder / "Thursday.csv", ["Benign", "DoS attacks-Hulk"] * 60, 1)
+    own = flow_file(folder / "own.parquet", labelled_batch(120, 2))
+    return [f"lab={public}", f"home={own}", f"made={write_simulated(folder / 'made.pcap')}"]
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_data_set_a_capture_and_flows_are_learned_together_on_what_all_have(tmp_path: Path) -> None:
+    inputs = several_networks(tmp_path)
+    protocols = ("--protocols", "leave-one-network-out", "--max-rows-per-network", 80)
+    result = train(*inputs, "-o", tmp_path / "m.netsift", *protocols)
+    assert result.exit_code == 0
+    assert "own.parquet and 1 more file lack features that are therefore not used: cicflowmeter." in result.stderr
+    lacking = next(one for one in result.stderr.splitlines() if one.startswith("Thursday.csv lacks"))
+    assert "bytes_fwd" in lacking
+    assert "flows of each network: home 80, lab 80, made 80" in result.stderr
+    manifest = load_bundle(tmp_path / "m.netsift").manifest
+    assert {"duration_us", "packets_fwd", "payload_bytes_fwd"} <= set(manifest.feature_names)
+    assert not {"bytes_fwd", "cicflowmeter.ack_flag_cnt"} & set(manifest.feature_names)
+    assert [one.protocol for one in manifest.evaluation] == ["leave-one-network-out"]
+    assert sum(manifest.training_rows.values()) == 240
 
 
 @pytest.mark.usefixtures("no_plots")

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from netsift.models.dataset import UNKNOWN, Circumstances, Dataset, Sampling, read_dataset
+from netsift.models.dataset import UNKNOWN, Circumstances, Dataset, Sampling, read_dataset, rows_of_network
 from netsift.models.labelled import LabelledInput
 from tests.models.traffic import labelled_batch
 
@@ -43,6 +43,23 @@ def test_an_input_without_addresses_and_times_has_them_unknown(tmp_path: Path) -
 
 def test_networks_are_those_of_the_inputs(tmp_path: Path) -> None:
     assert dataset(tmp_path, labelled_batch(50, 1), labelled_batch(20, 2)).networks == ("network 0", "network 1")
+
+
+def test_every_network_keeps_at_most_so_many_rows_whichever_files_they_stand_in(tmp_path: Path) -> None:
+    inputs = []
+    for number, (network, rows) in enumerate((("large", 200), ("small", 30), ("large", 150), ("middle", 60))):
+        path = tmp_path / f"{number}.parquet"
+        pa.parquet.write_table(pa.Table.from_batches([labelled_batch(rows, number)]), path)
+        inputs.append(LabelledInput(path, network=network))
+    sampling = Sampling(max_rows_per_network=50)
+    found = read_dataset(inputs, ["packets", "duration_us"], sampling, lambda *_: None)
+    assert rows_of_network(found) == {"large": 50, "middle": 50, "small": 30}
+    assert [one.name for one in found.inputs] == ["0.parquet", "2.parquet", "1.parquet", "3.parquet"]
+    of_large = np.bincount(found.groups[found.groups < 2], minlength=2)
+    assert of_large.min() > 10
+    assert found.sampled_out == 310
+    again = read_dataset(inputs, ["packets", "duration_us"], sampling, lambda *_: None)
+    assert np.array_equal(found.matrix, again.matrix)
 
 
 def test_a_host_pair_is_the_same_in_both_directions_and_differs_from_all_others() -> None:

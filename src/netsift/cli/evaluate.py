@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netsift.evaluation.serving import Promise
     from netsift.evaluation.transfer import Transfer
     from netsift.models.bundle import Bundle
-    from netsift.models.dataset import Dataset
+    from netsift.models.dataset import Dataset, Sampling
     from netsift.models.labelled import LabelledInput
     from netsift.models.learners.base import Learner
 
@@ -66,6 +66,9 @@ Folds = Annotated[int, typer.Option(min=2, max=20, rich_help_panel=_SPLITTING, h
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, rich_help_panel=_SPLITTING, help="Seed of everything random.")]
 MaxRows = Annotated[int, typer.Option(min=100, rich_help_panel=_SPLITTING, help="Flows kept; a random sample of more.")]
 MaxRowsPerFile = Annotated[int, typer.Option(min=1, rich_help_panel=_SPLITTING, help="Flows kept of one file.")]
+MaxRowsPerNetwork = Annotated[
+    int, typer.Option(min=1, rich_help_panel=_SPLITTING, help="Flows kept of one network; alike they weigh the same.")
+]
 
 
 def register(application: typer.Typer) -> None:
@@ -80,9 +83,7 @@ class _Request:
     inputs: list[LabelledInput]
     bundle: Bundle | None
     feature_names: list[str]
-    max_rows: int
-    max_rows_per_file: int
-    seed: int
+    sampling: Sampling
 
 
 def evaluate(
@@ -106,6 +107,7 @@ def evaluate(
     seed: Seed = 0,
     max_rows: MaxRows = 100_000,
     max_rows_per_file: MaxRowsPerFile = 100_000,
+    max_rows_per_network: MaxRowsPerNetwork = 100_000,
 ) -> None:
     """Say how good a model is on traffic it did not learn from, the worst honest figure first.
 
@@ -114,6 +116,7 @@ def evaluate(
     """
     from netsift.cli.evaluation_tables import Use
     from netsift.evaluation.protocols import Options, chosen
+    from netsift.models.dataset import Sampling
     from netsift.models.learners import make_learner
 
     asked = chosen([name for name in protocols.split(",") if name.strip()])
@@ -132,7 +135,7 @@ def evaluate(
     keep_apart(
         [*(source.path for source in inputs), *(path for path in (model, columns) if path)], (json_file, columns_out)
     )
-    request = _request(inputs, model, columns, max_rows, max_rows_per_file, seed)
+    request = _request(inputs, model, columns, Sampling(max_rows, max_rows_per_file, seed, max_rows_per_network))
     dataset, findings = _read(request, strict=strict)
     if transfer:
         _transfer(dataset, findings, chosen_learner, json_file, columns_out)
@@ -168,19 +171,12 @@ def _measured(
     return evaluation, promises(dataset, bundle, evaluation.scored[AS_IT_IS.name])
 
 
-def _request(
-    inputs: list[LabelledInput],
-    model: Path | None,
-    columns: Path | None,
-    max_rows: int,
-    max_rows_per_file: int,
-    seed: int,
-) -> _Request:
+def _request(inputs: list[LabelledInput], model: Path | None, columns: Path | None, sampling: Sampling) -> _Request:
     from netsift.models.bundle import load_bundle
 
     bundle = None if model is None else load_bundle(model)
     names = common_columns(inputs, columns) if bundle is None else list(bundle.manifest.feature_names)
-    return _Request(inputs, bundle, names, max_rows, max_rows_per_file, seed)
+    return _Request(inputs, bundle, names, sampling)
 
 
 def _read(request: _Request, *, strict: bool) -> tuple[Dataset, tuple[Finding, ...]]:
@@ -188,16 +184,15 @@ def _read(request: _Request, *, strict: bool) -> tuple[Dataset, tuple[Finding, .
     from netsift.cli.evaluation_tables import print_audit
     from netsift.evaluation.leakage import Severity, audit
     from netsift.evaluation.serving import learned_inputs
-    from netsift.models.dataset import Sampling, read_dataset
+    from netsift.models.dataset import read_dataset
     from netsift.sources.flows import is_flow_table
 
     if not all(is_flow_table(str(source.path)) for source in request.inputs):
         announce_compilation(quiet=False)
-    sampling = Sampling(request.max_rows, request.max_rows_per_file, request.seed)
     with stages() as progress:
-        dataset = read_dataset(request.inputs, request.feature_names, sampling, progress)
+        dataset = read_dataset(request.inputs, request.feature_names, request.sampling, progress)
         progress("auditing", 0, 1)
-        findings = audit(dataset, request.seed)
+        findings = audit(dataset, request.sampling.seed)
     if request.bundle is not None:
         findings = (*learned_inputs(dataset, request.bundle), *findings)
     say_what_was_read(dataset)

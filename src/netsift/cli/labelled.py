@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netsift.models.labelled import LabelledInput
 
 _MOST_BYTES: Final = 1 << 20
+_MOST_NETWORKS: Final = 12
 
 Benign = Annotated[
     list[str] | None,
@@ -110,19 +111,25 @@ def grouped_notes(notes: Sequence[str]) -> list[str]:
 
 def say_what_was_read(dataset: Dataset) -> None:
     """Say on standard error how many flows of which classes there are, and what was left out."""
-    from netsift.models.dataset import describe_classes
+    from netsift.models.dataset import describe_classes, rows_of_network
 
     for note in grouped_notes(dataset.notes):
         typer.echo(note, err=True)
     rows = len(dataset.classes)
     read = f"{counted(rows, 'labelled flow')} from {counted(len(dataset.inputs), 'input')}"
     typer.echo(f"{read}: {describe_classes(dataset)}", err=True)
+    networks = rows_of_network(dataset)
+    if len(dataset.inputs) > len(networks) > 1 or dataset.sampled_out:
+        listed = [f"{name} {count:,}" for name, count in networks.items()]
+        more = f" and {len(listed) - _MOST_NETWORKS:,} more" if len(listed) > _MOST_NETWORKS else ""
+        typer.echo(f"flows of each network: {', '.join(listed[:_MOST_NETWORKS])}{more}", err=True)
     for problem in dataset.problems:
         typer.echo(f"netsift: {problem}", err=True)
     if dataset.unlabelled:
         typer.echo(f"{dataset.unlabelled:,} flows have no label and were left out", err=True)
     if dataset.sampled_out:
         typer.echo(
-            f"{dataset.sampled_out:,} flows were left out at random, because of --max-rows or --max-rows-per-file",
+            f"{dataset.sampled_out:,} flows were left out at random, because of --max-rows, --max-rows-per-file or "
+            "--max-rows-per-network",
             err=True,
         )

@@ -32,6 +32,8 @@ It is tested in every way that the data allows (netsift evaluate says more), and
 
   netsift train --benign quiet.pcap --attack scans/ -o scans.netsift --plots plots
 
+  netsift train lab=CIC-IDS2017/ home=flows.parquet simulated.pcap --max-rows-per-network 20000
+
   netsift train Friday-WorkingHours.pcap_ISCX.csv --max-rows 100000
 
 Exit status: 0 the model was written, 1 nothing could be read or written, 2 wrong arguments.
@@ -75,6 +77,9 @@ def train(
     max_rows_per_file: Annotated[
         int, typer.Option(min=1, help="Flows kept of one file, so that no single flood fills the sample.")
     ] = 500_000,
+    max_rows_per_network: Annotated[
+        int, typer.Option(min=1, help="Flows kept of one network, so that the largest does not outweigh the others.")
+    ] = 500_000,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")] = 0,
     columns: Columns = None,
     protocols: Protocols = "",
@@ -100,7 +105,7 @@ def train(
     if not all(is_flow_table(str(source.path)) for source in inputs):
         announce_compilation(quiet=False)
     with stages() as progress:
-        sampling = Sampling(max_rows=max_rows, max_rows_per_file=max_rows_per_file, seed=seed)
+        sampling = Sampling(max_rows, max_rows_per_file, seed, max_rows_per_network)
         names = common_columns(inputs, columns)
         dataset = read_dataset(inputs, names, sampling, progress, settings)
         say_what_was_read(dataset)

@@ -143,11 +143,15 @@ class Reservoir:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How many rows are kept, in all and of each file: with the second, no single flood fills the sample."""
+    """How many rows are kept: in all, of each file, so that no single flood fills the sample, and of each network.
+
+    Networks that all have ``max_rows_per_network`` rows weigh the same in what is learned.
+    """
 
     max_rows: int = DEFAULT_MAX_ROWS
     max_rows_per_file: int = DEFAULT_MAX_ROWS
     seed: int = 0
+    max_rows_per_network: int = DEFAULT_MAX_ROWS
 
 
 def read_dataset(
@@ -159,16 +163,22 @@ def read_dataset(
 ) -> Dataset:
     """Read and label every input, keeping a random sample of bounded size; each file is a group.
 
-    ``settings`` say how captures are read and metered.
+    ``settings`` say how captures are read and metered. The files of a network are read one after another, wherever they
+    stand among the inputs.
 
     Raises:
         InputError: an input cannot be read, or benign or attack flows are missing altogether.
     """
     reader = _Reader(tuple(feature_names), sampling, settings)
-    files = [file for source in inputs for file in expand_labelled(source)]
-    for number, file in enumerate(files):
-        progress(f"reading {file.path.name}", number, len(files))
-        reader.read(file)
+    networks: dict[str, list[LabelledInput]] = {}
+    for file in (file for source in inputs for file in expand_labelled(source)):
+        networks.setdefault(file.network, []).append(file)
+    files = sum(map(len, networks.values()))
+    for of_network in networks.values():
+        for file in of_network:
+            progress(f"reading {file.path.name}", reader.files_read, files)
+            reader.read(file)
+        reader.end_network()
     return reader.dataset()
 
 
@@ -180,6 +190,7 @@ class _Reader:
         self._settings = settings
         self._sampling = sampling
         self._reservoir = Reservoir(sampling.max_rows, sampling.seed)
+        self._of_network = Reservoir(sampling.max_rows_per_network, sampling.seed)
         self._codes = {BENIGN: 0}
         self._inputs: list[TrainingInput] = []
         self._networks: list[str] = []
@@ -187,6 +198,17 @@ class _Reader:
         self._notes: list[str] = []
         self._strange_labels: Counter[str] = Counter()
         self._unlabelled = 0
+
+    @property
+    def files_read(self) -> int:
+        return len(self._inputs)
+
+    def end_network(self) -> None:
+        """Take over the sample of the network whose files were read last."""
+        if self._of_network.seen:
+            self._reservoir.add(*self._of_network.rows())
+        sampling = self._sampling
+        self._of_network = Reservoir(sampling.max_rows_per_network, sampling.seed + len(self._inputs))
 
     def read(self, file: LabelledInput) -> None:
         group = len(self._inputs)
@@ -200,7 +222,7 @@ class _Reader:
             self._unlabelled += int((~has_label).sum())
             sample.add(feature_matrix(labelled.batch, self._feature_names)[has_label], marks[has_label])
         if sample.seen:
-            self._reservoir.add(*sample.rows())
+            self._of_network.add(*sample.rows())
         self._problems += statistics.capture.problems
         self._notes += statistics.notes
         self._inputs.append(TrainingInput(name=file.path.name, rows=sample.seen, sha256=sha256_of(file.path)))
@@ -295,3 +317,13 @@ def sha256_of(path: Path) -> str:
 def describe_classes(dataset: Dataset) -> str:
     """Return the classes with their rows, the most frequent first, as one line."""
     return ", ".join(f"{name} {rows:,}" for name, rows in Counter(dataset.rows_of_class).most_common())
+
+
+def rows_of_network(dataset: Dataset) -> dict[str, int]:
+    """Return the number of rows of every network, by name in order."""
+    counts: Counter[str] = Counter()
+    for name, rows in zip(
+        dataset.networks, np.bincount(dataset.groups, minlength=len(dataset.networks)).tolist(), strict=True
+    ):
+        counts[name] += rows
+    return dict(sorted(counts.items()))
