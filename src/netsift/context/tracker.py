@@ -232,4 +232,5 @@ def _states(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
     entries = pc.fill_null(pc.index_in(pc.cast(column.dictionary, pa.string()), value_set=known), -1)
     places = pc.fill_null(pc.cast(column.indices, pa.int64()), len(entries)).to_numpy(zero_copy_only=False)
-    return np.append(entries.to_numpy(zero_copy_only=False).astype(np.int64), -1)[places]
+    found: npt.NDArray[np.int64] = np.append(entries.to_numpy(zero_copy_only=False).astype(np.int64), -1)[places]
+    return found

@@ -34,7 +34,8 @@ class ClearTextLogin:
             view.number("payload_packets_fwd") >= self.packets
         )
         found = tcp(view) & (to_service(view, "telnet") | (view.number("dst_port") == 21)) & spoken
-        return found & is_internal(view, "dst_ip") & ~is_internal(view, "src_ip") if found.any() else found
+        chosen: Rows = found & is_internal(view, "dst_ip") & ~is_internal(view, "src_ip") if found.any() else found
+        return chosen
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the answers."""

@@ -31,7 +31,8 @@ class DhcpStarvation:
 
     def suspects(self, view: FlowView) -> Rows:
         """Return requests to DHCP servers."""
-        return udp(view) & ((view.number("dst_port") == 67) | (view.number("dst_port") == 547))
+        found: Rows = udp(view) & ((view.number("dst_port") == 67) | (view.number("dst_port") == 547))
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of requests to the server in 5 s."""

@@ -42,7 +42,8 @@ class DnsTunnel:
         kind = view.among("payload_kind_fwd", ("dns",)) | (port == 53) | (view.number("src_port") == 53)
         dns = kind & ~np.isin(port, (137, 5353, 5355)) & (view.number("src_port") != 5355)
         many = (view.number("packets_fwd") >= self.same_port) & self._long(view, 0.7)
-        return dns & (many | (self._long(view, 1.0) & (view.number("pair_packets_10min") >= self.questions)))
+        found: Rows = dns & (many | (self._long(view, 1.0) & (view.number("pair_packets_10min") >= self.questions)))
+        return found
 
     def _long(self, view: FlowView, share: float) -> Rows:
         question, answer = view.number("payload_fwd_mean"), view.number("payload_bwd_mean")

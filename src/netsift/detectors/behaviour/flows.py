@@ -32,12 +32,14 @@ def to_service(view: FlowView, *names: str) -> Rows:
 
 def tcp(view: FlowView) -> Rows:
     """Return which flows are TCP."""
-    return view.number("protocol") == TCP
+    found: Rows = view.number("protocol") == TCP
+    return found
 
 
 def udp(view: FlowView) -> Rows:
     """Return which flows are UDP."""
-    return view.number("protocol") == UDP
+    found: Rows = view.number("protocol") == UDP
+    return found
 
 
 def icmp(view: FlowView) -> Rows:
@@ -54,14 +56,16 @@ def is_answer(view: FlowView) -> Rows:
 
 def unanswered(view: FlowView) -> Rows:
     """Return which flows nobody answered."""
-    return view.number("packets_bwd") == 0
+    found: Rows = view.number("packets_bwd") == 0
+    return found
 
 
 def tcp_probe(view: FlowView) -> Rows:
     """Return which TCP flows carried nothing: refused, unanswered, or ended before anybody said a word."""
     empty = (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= _MOST_PROBE_PACKETS)
     fruitless = view.among("conn_state", NEVER_CAME_ABOUT) | unanswered(view) | (view.number("rst_packets") > 0)
-    return tcp(view) & empty & fruitless
+    found: Rows = tcp(view) & empty & fruitless
+    return found
 
 
 def udp_probe(view: FlowView) -> Rows:

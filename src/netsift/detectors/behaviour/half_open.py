@@ -31,7 +31,8 @@ class HalfOpen:
     def suspects(self, view: FlowView) -> Rows:
         """Return accepted connections without payload that the client reset."""
         reset = view.among("conn_state", ("RSTO",)) & (view.number("rst_packets_fwd") > 0)
-        return tcp(view) & reset & (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= 4)
+        found: Rows = tcp(view) & reset & (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= 4)
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of flows of the pair in an hour."""

@@ -36,7 +36,8 @@ class IcmpTunnel:
         unequal = abs(view.number("payload_fwd_mean") - view.number("payload_bwd_mean")) > 16
         large = view.number("payload_mean") >= self.payload_bytes
         several = view.number("packets") >= 2
-        return echo & several & ((large & (varied | unequal)) | (varied & unequal))
+        found: Rows = echo & several & ((large & (varied | unequal)) | (varied & unequal))
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the forward bytes of the pair in an hour."""

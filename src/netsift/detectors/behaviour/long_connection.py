@@ -38,7 +38,8 @@ class LongConnection:
         port = view.number("dst_port")
         pushes = (port == 5222) | (port == 5223) | ((port >= 5228) & (port <= 5230))
         known = pushes | service(view, "web", "dns", "mail", "ssh", "vpn", "iot", "remote_desktop", "database", "smb")
-        return found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
+        chosen: Rows = found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
+        return chosen
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the duration of the flow."""

@@ -36,7 +36,8 @@ class NewService:
         new = (view.number("destination_service_age_s") == 0) & (view.number("destination_age_s") >= self.known_s)
         new &= view.number("destination_flows_1h") >= self.flows_1h
         found = tcp(view) & new & (view.number("payload_packets_bwd") > 0) & (view.number("dst_port") < self.ephemeral)
-        return found & is_internal(view, "dst_ip") if found.any() else found
+        chosen: Rows = found & is_internal(view, "dst_ip") if found.any() else found
+        return chosen
 
     def measure(self, view: FlowView) -> Numbers:
         """Return how long the host has been known."""

@@ -36,9 +36,10 @@ class OddFlags:
         lone_fin = (fin > 0) & (view.number("ack_packets_fwd") == 0)
         both = (syn > 0) & (fin > 0) & (view.number("packets_fwd") == 1)
         # A packet that was cut off before its flags has none either, and no port.
-        return (
+        found: Rows = (
             few & (bare | lone_fin | both) & (view.number("dst_port") >= 0) & (view.number("window_fwd_initial") >= 0)
         )
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of flows of the pair in an hour."""

@@ -37,7 +37,8 @@ class RemoteAdministration:
         known = (port == 135) | (port == 445) | (port == 5985) | (port == 5986)
         dynamic = (port >= 49_152) & (view.number("src_port") >= 1_024) & view.among("payload_kind_fwd", ("binary",))
         spoken = (view.number("payload_packets_fwd") > 0) & (view.number("payload_packets_bwd") > 0)
-        return tcp(view) & spoken & (known | dynamic) & (view.number("destination_sources_1h") < self.sources)
+        found: Rows = tcp(view) & spoken & (known | dynamic) & (view.number("destination_sources_1h") < self.sources)
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of flows of the pair in an hour."""

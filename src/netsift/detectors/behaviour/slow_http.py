@@ -38,7 +38,8 @@ class SlowHttp:
         unfed = (view.number("payload_packets_bwd") == 0) | (view.number("zero_windows_fwd") > 0)
         repeated = view.number("payload_packets_fwd") >= 2
         web = service(view, "web") | view.among("payload_kind_fwd", ("http",))
-        return tcp(view) & web & slow & unfed & (repeated | (view.number("zero_windows_fwd") > 0))
+        found: Rows = tcp(view) & web & slow & unfed & (repeated | (view.number("zero_windows_fwd") > 0))
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of the pair's connections in ten minutes."""

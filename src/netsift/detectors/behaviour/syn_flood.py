@@ -48,7 +48,8 @@ class SynFlood:
         # The stack of a real client asks again from the same port, so its lost connections have several packets.
         slow = (view.number("pair_unanswered_10min") >= self.flows_slow / 4) & (view.number("packets_fwd") == 1)
         slow &= view.number("pair_ports_10min") <= 0.1 * view.number("pair_flows_10min")
-        return lost & unanswered(view) & (fast | slow)
+        found: Rows = lost & unanswered(view) & (fast | slow)
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return unanswered flows ÷ limit, of the host in 5 s or of the pair in ten minutes."""
