@@ -39,9 +39,9 @@ def ipv6(payload: bytes, protocol: int = _UDP) -> bytes:
     return struct.pack(">IHBB", 0x60000000, len(payload), protocol, 64) + ends + payload
 
 
-def tcp(payload: bytes = b"", flags: int = 0x18, sequence: int = 1000) -> bytes:
-    """Return a TCP segment from port 40000 to port 80."""
-    return struct.pack(">HHIIBBHHH", 40000, 80, sequence, 1, 0x50, flags, 64240, 0, 0) + payload
+def tcp(payload: bytes = b"", flags: int = 0x18, sequence: int = 1000, port: int = 80) -> bytes:
+    """Return a TCP segment from port 40000."""
+    return struct.pack(">HHIIBBHHH", 40000, port, sequence, 1, 0x50, flags, 64240, 0, 0) + payload
 
 
 def udp(payload: bytes = b"query", port: int = 53) -> bytes:

@@ -173,7 +173,7 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
-    from netsift.kernels.jit import mark_compiled
+    from netsift.kernels.jit import CONTEXT, METER, mark_compiled
     from netsift.sources.flows import is_flow_table, read_flows
 
     watch = search = None
@@ -181,12 +181,12 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
         search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
-    if not all(is_flow_table(name) for name in task.inputs):
-        announce_compilation(quiet=task.quiet)
+    parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
+    announce_compilation(*parts, quiet=task.quiet)
     batches = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
     found = detect_in(batches, BehaviourSearch(), search, everything=task.everything)
-    if statistics.packets_metered:
-        mark_compiled()
+    if found.flows:
+        mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
 
 
