@@ -166,7 +166,8 @@ def _cast(name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
         return pa.array(values, pa.list_(pa.float64())).cast(kind)
     if pa.types.is_timestamp(kind) and pa.types.is_string(column.type):
         return column.cast(pa.timestamp("ns")).cast(kind)
-    return column.cast(kind)
+    # A float that was written without a fraction comes back as an integer, which float32 may not hold to the last digit.
+    return column.cast(kind, safe=not pa.types.is_floating(kind))
 
 
 def _categories(name: str, column: pa.Array) -> pa.Array:
