@@ -131,12 +131,14 @@ def _look(
     from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
+    from netsift.models.context import with_needed_context
     from netsift.sources.flows import is_flow_table, read_flows
 
     if not all(is_flow_table(name) for name in inputs):
         announce_compilation(quiet=quiet)
-    batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
     detector, watch = ModelDetector(bundle), DriftWatch(bundle)
+    flows = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
+    batches = with_needed_context(flows, detector.feature_names)
     found = find(batches, detector, bundle.reference, threshold, observe=watch.observe, with_too_few=everything)
     if statistics.packets_metered:
         mark_compiled()

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError
+from netsift.models.context import with_needed_context
 from netsift.models.taxonomy import BENIGN as BENIGN  # noqa: PLC0414 - also where labels are read
 from netsift.models.taxonomy import classify
 from netsift.sources.datasets.reading import header_of_table
@@ -70,13 +71,17 @@ def expand_labelled(source: LabelledInput) -> list[LabelledInput]:
     return [LabelledInput(Path(name), source.label, network) for name in files if not name.endswith(LABEL_FILE_SUFFIX)]
 
 
-def labelled_batches(source: LabelledInput, statistics: ReadStatistics) -> Iterator[LabelledBatch]:
+def labelled_batches(
+    source: LabelledInput, statistics: ReadStatistics, columns: Sequence[str] = ()
+) -> Iterator[LabelledBatch]:
     """Yield the flows of one file with their classes; ``statistics`` is filled on the way.
+
+    Context columns that ``columns`` names and the file lacks are worked out from its flows.
 
     Raises:
         InputError: the file cannot be read, or has no labels.
     """
-    batches = read_flows([source.path], statistics=statistics)
+    batches = with_needed_context(read_flows([source.path], statistics=statistics), columns)
     labels = _labels_of(source)
     for batch in batches:
         texts = labels(batch)

@@ -140,6 +140,9 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     kind = arrow_schema().field(name).type
     if pa.types.is_timestamp(kind):
         return pa.array([None if value is None else str(value).rstrip("Z") for value in values], pa.string())
+    if pa.types.is_floating(kind):
+        # What was written without a fraction comes back as an integer, which Arrow refuses beyond the float's digits.
+        values = [float(value) if isinstance(value, int) else value for value in values]
     return pa.array(values, pa.string() if pa.types.is_dictionary(kind) else kind)
 
 
@@ -166,8 +169,7 @@ def _cast(name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
         return pa.array(values, pa.list_(pa.float64())).cast(kind)
     if pa.types.is_timestamp(kind) and pa.types.is_string(column.type):
         return column.cast(pa.timestamp("ns")).cast(kind)
-    # A float that was written without a fraction comes back as an integer, which float32 may not hold to the last digit.
-    return column.cast(kind, safe=not pa.types.is_floating(kind))
+    return column.cast(kind)
 
 
 def _categories(name: str, column: pa.Array) -> pa.Array:
