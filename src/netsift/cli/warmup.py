@@ -18,6 +18,8 @@ def warmup() -> None:
     import numpy as np
 
     from netsift.cli.detect import default_model
+    from netsift.context.tracker import ContextTracker
+    from netsift.flows.columns import empty_batch
     from netsift.kernels.jit import cache_directory
     from netsift.models.bundle import load_bundle
     from netsift.sources.warmup import compile_all
@@ -25,6 +27,7 @@ def warmup() -> None:
     bundle = load_bundle(default_model())
     bundle.explanation.contributions(np.zeros((1, len(bundle.manifest.features)), dtype=np.float32))
     compile_all()
+    ContextTracker().add(empty_batch())
     folder = cache_directory()
     place = f"kept in {folder}" if folder else "not kept: no cache directory can be written"
     typer.echo(f"compiled in {time.monotonic() - started:.1f} s, {place}", err=True)
