@@ -33,11 +33,13 @@ def expected(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def tolerance(name: str, columns: dict[str, Any]) -> Any:
     """Return by how much a column may differ: a spread by the last bits of the mean, which equal values are not.
 
-    Sums of less than 1e-30 are forgotten, also those of bytes, of which one flow has at most 1e12.
+    Weights below 1e-30 are forgotten, also those of a flow with 2e12 bytes, which alone would spread the sizes by the
+    root of that: 2e-3 bytes.
     """
     values = np.nan_to_num(np.abs(columns[name]))
     mean = np.nan_to_num(columns[name.replace("_std", "_mean")])
-    return RELATIVE * np.maximum(values, mean) + 1e-9 if "_std" in name else RELATIVE * values + 1e-17
+    relative = RELATIVE * np.maximum(values, mean)
+    return relative + (3e-3 if "_size_std" in name else 1e-9 if "_gap_std" in name else 1e-17)
 
 
 def check(batch: pa.RecordBatch, *, distinct_at_most: bool = False) -> None:
