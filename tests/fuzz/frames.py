@@ -25,12 +25,19 @@ def ethernet(payload: bytes, ethertype: int = _IPV4) -> bytes:
     return b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02" + struct.pack(">H", ethertype) + payload
 
 
-def ipv4(payload: bytes, protocol: int = _UDP, *, fragment: int = 0, options: bytes = b"") -> bytes:
+def ipv4(
+    payload: bytes,
+    protocol: int = _UDP,
+    *,
+    fragment: int = 0,
+    options: bytes = b"",
+    source: bytes = b"\xc0\0\x02\x01",
+) -> bytes:
     """Return an IPv4 packet; ``fragment`` is the field of flags and offset."""
     words = 5 + len(options) // 4
     length = 4 * words + len(payload)
     header = struct.pack(">BBHHHBBH", 0x40 | words, 0, length, 0x1234, fragment, 64, protocol, 0)
-    return header + b"\xc0\0\x02\x01\xc6\x33\x64\x02" + options + payload
+    return header + source + b"\xc6\x33\x64\x02" + options + payload
 
 
 def ipv6(payload: bytes, protocol: int = _UDP) -> bytes:
