@@ -38,11 +38,12 @@ def test_times_come_back_to_the_microsecond(time_ns: int) -> None:
 
 def test_what_is_no_alert_is_named_by_its_line(tmp_path: Path) -> None:
     good = SCAN.as_json()
-    for wrong in (
+    cases: tuple[Any, ...] = (
         {}, [], "alert", good | {"start": "yesterday"}, good | {"end": None}, good | {"start": "2026-03-02T12:00:00"},
         good | {"severity": "dreadful"}, good | {"sources": "10.0.0.5"}, good | {"evidence": [1]},
         good | {"flows": "many"}, {"netsift": {}}, good | {"evidence": [{"start": good["start"]}]},
-    ):  # fmt: skip
+    )  # fmt: skip
+    for wrong in cases:
         with pytest.raises(InputError, match=r"alerts: line 2 is no alert: ."):
             list(stored_alerts(written(tmp_path / "alerts", [good, wrong])))
         with pytest.raises(ValueError, match=r"."):

@@ -209,12 +209,13 @@ def test_files_are_strict_and_bounded(tmp_path: Path) -> None:
     write_rules(path, [rule(category=["scan"])])
     good = json.loads(path.read_text())
     (one,) = good["rules"]
-    for wrong in (
+    cases: tuple[Any, ...] = (
         [], {"rules": []} | {"more": 1}, {"format": 2, "rules": []}, {"rules": [one | {"sources": []}]},
         {"rules": [one | {"port": ["22"]}]}, {"rules": [one | {"expires": None}]}, {"rules": [one, one]},
         {"rules": [{name: value for name, value in one.items() if name != "reason"}]},
         {"rules": [one | {"expires": "2026-04-01T13:00:00"}]}, {"rules": [one | {"source": ["10.0.0.1"] * 2000}]},
-    ):  # fmt: skip
+    )  # fmt: skip
+    for wrong in cases:
         path.write_text(json.dumps(wrong))
         with pytest.raises(InputError, match=r"rules\.json: "):
             read_rules(path)

@@ -15,7 +15,7 @@ import typer
 from netsift.cli import options
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
-from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures
+from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
 from netsift.cli.places import suppressions_file
 from netsift.cli.progress import (
     announce_compilation,
@@ -39,6 +39,17 @@ if TYPE_CHECKING:
 
 FOUND: Final = 4
 """Exit status of ``--fail-on`` when there is an incident of that severity."""
+
+AlertsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        show_default=False,
+        help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
+    ),
+]
 
 HELP = f"""
 Find attacks in captures or flow files and say why.
@@ -92,27 +103,20 @@ class _Task:
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="detect", help=HELP)(reads_captures(detect))
+    command = with_options(detect, "suppression", suppression_options)
+    application.command(name="detect", help=HELP)(reads_captures(command))
 
 
 def detect(
     inputs: options.Inputs,
     settings: CaptureSettings,
+    suppression: Suppression,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", show_default=False, help="Model file; the one in the package unless given."),
     ] = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="Behaviour detectors only.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default=False,
-            help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
-        ),
-    ] = None,
+    output: AlertsFile = None,
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
@@ -133,15 +137,6 @@ def detect(
         bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
     ] = False,
     key: ModelKey = None,
-    suppressions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            show_default=False,
-            help="Rules that hide alerts (netsift suppress); the user's own, if there are any, unless given.",
-        ),
-    ] = None,
-    no_suppressions: Annotated[bool, typer.Option("--no-suppressions", help="Hide nothing.")] = False,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
     ] = None,
@@ -156,7 +151,6 @@ def detect(
     chosen = model or default_model()
     keep_apart([*inputs, chosen], (output, stats))
     bundle = None if no_model else load_bundle(chosen, key)
-    suppression = _suppression(suppressions, none=no_suppressions)
     task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression)
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
@@ -174,6 +168,29 @@ def detect(
     raise typer.Exit(_exit_status(found, statistics, fail_on))
 
 
+def suppression_options(
+    *,
+    suppressions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Rules that hide alerts (netsift suppress); the user's own, if there are any, unless given.",
+        ),
+    ] = None,
+    no_suppressions: Annotated[bool, typer.Option("--no-suppressions", help="Hide nothing.")] = False,
+) -> Suppression:
+    """Return the rules that apply now: those of a file, or the user's own."""
+    from netsift.alerts.suppression import Suppression, read_rules
+
+    if no_suppressions and suppressions is not None:
+        raise UsageError("--no-suppressions and --suppressions exclude each other")
+    chosen = suppressions or suppressions_file()
+    if no_suppressions or (suppressions is None and not chosen.exists()):
+        return Suppression()
+    return Suppression.at(read_rules(chosen), datetime.now(UTC))
+
+
 def default_model() -> Path:
     """Return the path of the model that ships in the package."""
     from importlib.resources import files
@@ -188,7 +205,8 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
-    from netsift.kernels.jit import mark_compiled
+    from netsift.kernels.jit import CONTEXT, METER, mark_compiled
+    from netsift.models.context import with_needed_context
     from netsift.sources.flows import is_flow_table, read_flows
 
     watch = search = None
@@ -196,14 +214,13 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
         search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
-    if not all(is_flow_table(name) for name in task.inputs):
-        announce_compilation(quiet=task.quiet)
-    batches = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
-    found = detect_in(
-        batches, BehaviourSearch(), search, everything=task.everything, suppression=task.suppression
-    )  # fmt: skip
-    if statistics.packets_metered:
-        mark_compiled()
+    parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
+    announce_compilation(*parts, quiet=task.quiet)
+    flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
+    batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
+    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything, suppression=task.suppression)
+    if found.flows:
+        mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
 
 
@@ -227,18 +244,6 @@ def _counts(found: Detected) -> dict[str, int]:
     }
 
 
-def _suppression(path: Path | None, *, none: bool) -> Suppression:
-    """Return the rules that apply now: those of a file, or the user's own."""
-    from netsift.alerts.suppression import Suppression, read_rules
-
-    if none and path is not None:
-        raise UsageError("--no-suppressions and --suppressions exclude each other")
-    chosen = path or suppressions_file()
-    if none or (path is None and not chosen.exists()):
-        return Suppression()
-    return Suppression.at(read_rules(chosen), datetime.now(UTC))
-
-
 def _say_suppressed(suppression: Suppression, found: Detected) -> None:
     """Say what rules hid, also where no counts are asked for: nothing is hidden in silence."""
     if not found.suppressed:
@@ -259,6 +264,9 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
     what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
     typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
+    if found.missing_columns:
+        lacking = ", ".join(found.missing_columns)
+        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")

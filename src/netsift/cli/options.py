@@ -194,7 +194,8 @@ def with_options(command: Callable[..., None], argument: str, made_by: Callable[
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return a function's parameters with their annotations evaluated; all are passed by name."""
-    hints = get_type_hints(function, localns={"CaptureSettings": object, "Scope": object}, include_extras=True)
+    made = dict.fromkeys(("CaptureSettings", "Scope", "Suppression"), object)
+    hints = get_type_hints(function, localns=made, include_extras=True)
     return {
         one.name: one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY)
         for one in inspect.signature(function).parameters.values()
