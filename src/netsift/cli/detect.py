@@ -89,7 +89,7 @@ class FailOn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """What is looked for, and with what."""
 
     inputs: list[str]
@@ -151,7 +151,7 @@ def detect(
     chosen = model or default_model()
     keep_apart([*inputs, chosen], (output, stats))
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression)
+    task = Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression)
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -198,7 +198,7 @@ def default_model() -> Path:
     return Path(str(files("netsift.models") / "default.netsift"))
 
 
-def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
+def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
     """Read all inputs and return what was found, and whether the traffic looks like what the model knows."""
     from netsift.alerts.behaviour import BehaviourSearch
     from netsift.alerts.detection import detect as detect_in
@@ -255,7 +255,7 @@ def _say_suppressed(suppression: Suppression, found: Detected) -> None:
             typer.echo(f"  {rule.id}  {count:,}  {rule.words()}: {rule.reason}", err=True)
 
 
-def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
+def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
     """Say what was read, what became of it, and how far the model can be trusted with it."""
     if line := packets_line(statistics):
         typer.echo(line, err=True)
