@@ -47,7 +47,8 @@ AlertsFile = Annotated[
         "-o",
         metavar="FILE",
         show_default=False,
-        help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
+        help="Write all incidents and alerts: .parquet, .arrow, or JSON lines by any other name; - is standard output, in "
+        "the place of the table.",
     ),
 ]
 
@@ -148,6 +149,7 @@ def detect(
 
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
+    _refuse_format(output, output_format)
     chosen = model or default_model()
     keep_apart([*inputs, chosen], (output, stats))
     bundle = None if no_model else load_bundle(chosen, key)
@@ -166,6 +168,13 @@ def detect(
     elif output != STANDARD_STREAM:
         _show(found.incidents, limit, quiet=quiet)
     raise typer.Exit(_exit_status(found, statistics, fail_on))
+
+
+def _refuse_format(output: Path | None, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
+
+    if output is not None and output.suffix.lower() in arrow.SUFFIXES and output_format is OutputFormat.ECS:
+        raise UsageError(f"{output}: --format ecs is JSON lines: name an output that ends in .jsonl")
 
 
 def suppression_options(
@@ -307,8 +316,15 @@ def _origin(bundle: Bundle, rate: float) -> str:
 
 
 def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
     from netsift.alerts.ecs import as_ecs
+    from netsift.flows.write import flow_output, format_of
 
+    if output.suffix.lower() in arrow.SUFFIXES:
+        with flow_output(output, format_of(output), arrow.arrow_schema()) as writer:
+            for batch in arrow.alert_batches(alerts):
+                writer.write(batch)
+        return
     objects: Iterable[dict[str, Any]] = (
         as_ecs(alert) if output_format is OutputFormat.ECS else alert.as_json() for alert in alerts
     )
