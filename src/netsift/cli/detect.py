@@ -47,8 +47,8 @@ AlertsFile = Annotated[
         "-o",
         metavar="FILE",
         show_default=False,
-        help="Write all incidents and alerts: .parquet, .arrow, or JSON lines by any other name; - is standard output, in "
-        "the place of the table.",
+        help="Write all incidents and alerts: .parquet, .arrow, or JSON lines by any other name; - is standard output, "
+        "in the place of the table.",
     ),
 ]
 

@@ -21,6 +21,7 @@ from netsift.cli import (
     drift,
     evaluate,
     evidence,
+    feedback,
     flows,
     label,
     model,
@@ -57,7 +58,22 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (flows, detect, suppress, evidence, drift, train, evaluate, report, label, data, model, simulate, warmup):
+for module in (
+    flows,
+    detect,
+    suppress,
+    feedback,
+    evidence,
+    drift,
+    train,
+    evaluate,
+    report,
+    label,
+    data,
+    model,
+    simulate,
+    warmup,
+):
     module.register(application)
 
 
