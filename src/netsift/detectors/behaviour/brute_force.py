@@ -45,7 +45,7 @@ class BruteForce:
         """Return short answered connections to a login service, of a source that has several of them."""
         login = to_service(view, *_LOGINS) | view.among("payload_kind_bwd", _LOGIN_WORDS)
         short = (view.number("bytes") <= self.bytes_) & (view.number("payload_packets_bwd") >= 1)
-        several = view.number("source_service_flows_10min") >= min(3.0, self.attempts)
+        several = view.number("source_service_flows_10min") >= min(2.5, self.attempts)
         return login & short & several
 
     def measure(self, view: FlowView) -> Numbers:
