@@ -212,6 +212,9 @@ def _update(entry, flow, decay, weight):
     has_gap = entry.last_start_ns != NEVER and gap_ns >= 0
     for window in range(len(WINDOWS_S)):
         share = np.float32(weight[window])
+        if share == 0:
+            # So late that it weighs nothing here; the means could have no other weight to be divided by.
+            continue
         _add_volume(values, window, flow, share)
         if not flow.continued:
             _add_opened(values, window, flow, share)
