@@ -32,7 +32,7 @@ class Detected:
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
     ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
-    (docs/context.md).
+    (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for.
     """
 
     flows: int
@@ -42,6 +42,7 @@ class Detected:
     unconfirmed: int
     overflow: int
     evicted: int
+    missing_columns: tuple[str, ...]
     alerts: tuple[Alert, ...]
     incidents: tuple[Alert, ...]
 
@@ -70,7 +71,8 @@ def detect(
             model.add(batch)
     settled = model.settle(with_too_few=True) if model is not None else None
     seen = list(behaviours.alerts()) if behaviours is not None else []
-    believed, unconfirmed = _believed(seen, settled, alone=behaviours is None)
+    blind = behaviours.missing_columns if behaviours is not None else ()
+    believed, unconfirmed = _believed(seen, settled, alone=behaviours is None or bool(blind))
     doubted = _doubted(settled, unconfirmed) if everything else []
     alerts = [*seen, *believed, *doubted]
     return Detected(
@@ -81,6 +83,7 @@ def detect(
         unconfirmed=sum(alert.flows for alert in unconfirmed),
         overflow=(settled.overflow if settled else 0) + (behaviours.overflow_flows if behaviours else 0),
         evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
+        missing_columns=blind,
         alerts=tuple(in_order(alerts)),
         incidents=tuple(incidents_of(alerts)),
     )

@@ -173,7 +173,8 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
-    from netsift.kernels.jit import mark_compiled
+    from netsift.kernels.jit import CONTEXT, METER, mark_compiled
+    from netsift.models.context import with_needed_context
     from netsift.sources.flows import is_flow_table, read_flows
 
     watch = search = None
@@ -181,12 +182,13 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
         search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
-    if not all(is_flow_table(name) for name in task.inputs):
-        announce_compilation(quiet=task.quiet)
-    batches = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
+    parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
+    announce_compilation(*parts, quiet=task.quiet)
+    flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
+    batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
     found = detect_in(batches, BehaviourSearch(), search, everything=task.everything)
-    if statistics.packets_metered:
-        mark_compiled()
+    if found.flows:
+        mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
 
 
@@ -218,6 +220,9 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
     what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
     typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
+    if found.missing_columns:
+        lacking = ", ".join(found.missing_columns)
+        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")
