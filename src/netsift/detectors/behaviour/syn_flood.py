@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp, unanswered
-from netsift.detectors.behaviour.words import hosts, lasted
+from netsift.detectors.behaviour.words import hosts, lasted, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class SynFlood:
     the name of their victim. It fails on floods over finished connections (see HTTP flood).
     """
 
-    flows_5s: float = 100
-    flows_slow: float = 60
-    sources: int = 20
-    gap_s: float = 60
+    flows_5s: float = limit(100, "flows", "fewest unanswered flows to a host within about 5 s")
+    flows_slow: float = limit(60, "flows", "fewest of one source to one port within about 10 min")
+    sources: float = limit(20, "hosts", "from so many sources on it is no scan")
+    gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
     name: str = "syn_flood"
     category: str = "flood"
     technique: str = "T1498.001"
@@ -71,5 +71,5 @@ class SynFlood:
         return (
             f"{episode.key[0]} got {episode.flows:,} TCP segments that no connection followed from "
             f"{hosts(episode.sources, 'source')} in {lasted(episode.seconds)}, up to "
-            f"{max(episode.fact('destination_unanswered_5s'), episode.fact('destination_failed_5s')):,.0f} in 5 s"
+            f"{number(max(episode.fact('destination_unanswered_5s'), episode.fact('destination_failed_5s')))} in 5 s"
         )
