@@ -9,14 +9,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from netsift.alerts.episodes import Episodes
-from netsift.alerts.schema import Alert, AlertColumn, FlowReference, alert_id
+from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id
 from netsift.context.tracker import REQUIRED_COLUMNS, ContextSettings, ContextTracker
 from netsift.detectors.behaviour import BEHAVIOURS
 from netsift.detectors.behaviour.base import SEVERITIES, Behaviour, Episode, FlowView
 from netsift.flows.schema import BY_NAME
-
-MOST_MEMBERS: Final = 1_000
-"""Sources, targets and ports named in an alert; the reason says how many there were."""
 
 _NO_PORT: Final = -1
 

@@ -20,6 +20,7 @@ from netsift.alerts.from_model import MODEL, alert_of
 from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of
 from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.alerts.schema import Alert
+from netsift.alerts.suppression import Suppression
 
 NEED_BEHAVIOUR: Final = frozenset({"scan", "brute_force", "flood", "slow_http", "tunnel", "exfiltration"})
 """Categories of which a model's alert needs a behaviour detector's alert beside it."""
@@ -27,7 +28,7 @@ NEED_BEHAVIOUR: Final = frozenset({"scan", "brute_force", "flood", "slow_http", 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What was seen and what was found; every alert is in one incident.
+    """What was seen and what was found; every alert is in one incident, but those ``suppressed`` are in none.
 
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
     ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
@@ -45,6 +46,7 @@ class Detected:
     missing_columns: tuple[str, ...]
     alerts: tuple[Alert, ...]
     incidents: tuple[Alert, ...]
+    suppressed: tuple[Alert, ...] = ()
 
 
 def detect(
@@ -53,8 +55,9 @@ def detect(
     model: ModelSearch | None,
     *,
     everything: bool = False,
+    suppression: Suppression | None = None,
 ) -> Detected:
-    """Show every batch to the behaviour detectors and the model, and make incidents of what they find.
+    """Show every batch to the behaviour detectors and the model, and make incidents of what no rule suppresses.
 
     ``everything`` makes alerts of low severity also of what the model flagged and is not believed.
 
@@ -74,7 +77,7 @@ def detect(
     blind = behaviours.missing_columns if behaviours is not None else ()
     believed, unconfirmed = _believed(seen, settled, alone=behaviours is None or bool(blind))
     doubted = _doubted(settled, unconfirmed) if everything else []
-    alerts = [*seen, *believed, *doubted]
+    alerts, suppressed = (suppression or Suppression()).split([*seen, *believed, *doubted])
     return Detected(
         flows=flows,
         packets=packets,
@@ -86,6 +89,7 @@ def detect(
         missing_columns=blind,
         alerts=tuple(in_order(alerts)),
         incidents=tuple(incidents_of(alerts)),
+        suppressed=tuple(in_order(suppressed)),
     )
 
 
