@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -174,6 +174,9 @@ class _Suspects:
 
     def by_key(self, scope: Scope) -> Iterable[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
         """Yield the places of each key, each key's in order of start."""
+        if scope is Scope.HOSTS:
+            yield from self._by_hosts()
+            return
         names = _KEYS[scope]
         if not names:
             yield (), np.argsort(self.start_ns, kind="stable")
@@ -183,6 +186,14 @@ class _Suspects:
         cuts = np.flatnonzero(np.any(np.diff(codes[:, order], axis=1) != 0, axis=0)) + 1
         for places in np.split(order, cuts):
             yield tuple(self._codes[name][1][self._codes[name][0][places[0]]] for name in names), places
+
+    def _by_hosts(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
+        (sources, of_source), (targets, of_target) = (self._codes[name] for name in ("src_ip", "dst_ip"))
+        places: dict[tuple[str, ...], list[int]] = {}
+        for place in np.argsort(self.start_ns, kind="stable").tolist():
+            pair = sorted((of_source[sources[place]], of_target[targets[place]]))
+            places.setdefault(tuple(pair), []).append(place)
+        yield from ((key, np.array(members)) for key, members in places.items())
 
     def runs(self, places: npt.NDArray[np.int64], gap_ns: int) -> list[npt.NDArray[np.int64]]:
         """Cut places in order of start where nothing happened for longer than the gap."""
