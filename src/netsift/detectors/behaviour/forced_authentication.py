@@ -19,8 +19,8 @@ class ForcedAuthentication:
 
     What it assumes: of two hosts one is the client and one the server; a server that opens an SMB session to its client
     was told to (print spooler and encrypting file system coercion), or is a server among servers, which have
-    ``sources`` clients or more. It fails where the forced session goes to a third host, and says nothing of sessions
-    whose beginning was not seen.
+    ``sources`` clients or more. It fails on sessions that are forced to a third host, and on those whose beginning was
+    not seen.
     """
 
     sources: float = limit(3, "hosts", "from so many clients on a host is a server of many, and left out")

@@ -21,9 +21,9 @@ class Reflection:
 
     What it assumes: an answer has a question, so a flow from a well-known UDP port without anything backward is rare
     where both directions are seen. ``packets`` of at least ``length`` bytes in the mean from at least ``sources``
-    servers without a pause of ``gap_s``: a few late answers are normal, after their flow has ended. It fails where only
-    one direction is captured (then everything looks unasked, and the share ``unanswered`` of all the host's flows does
-    not help), and on reflectors with other ports, which the UDP flood detector counts.
+    servers without a pause of ``gap_s``: a few late answers are normal, after their flow has ended, and a host of which
+    less than the share ``unanswered`` is lost has asked. It fails on captures of one direction, where everything looks
+    unasked, and on reflectors with other ports, which the UDP flood detector counts.
     """
 
     packets: float = limit(60, "packets", "fewest unasked packets")
