@@ -104,7 +104,8 @@ def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) 
 def _is_confirmed(alert: Alert, seen: Sequence[Alert]) -> bool:
     hosts = {*alert.sources, *alert.targets}
     return any(
-        other.start_ns <= alert.end_ns + LINK_GAP_NS
+        other.category == alert.category
+        and other.start_ns <= alert.end_ns + LINK_GAP_NS
         and alert.start_ns <= other.end_ns + LINK_GAP_NS
         and not hosts.isdisjoint((*other.sources, *other.targets))
         for other in seen

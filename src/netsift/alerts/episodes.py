@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -59,7 +60,7 @@ class Episodes:
                     self.overflow_flows += len(run)
                     continue
                 episode = Episode(key, start_ns, end_ns)
-                self._open.setdefault(key, []).append(episode)
+                insort(self._open.setdefault(key, []), episode, key=_start_ns)
                 self._count += 1
             self._grow(episode, flows, run, start_ns, end_ns)
 
@@ -68,10 +69,32 @@ class Episodes:
         return int(self.behaviour.gap_s * 1e9)
 
     def _near(self, key: tuple[str, ...], start_ns: int, end_ns: int) -> Episode | None:
-        for episode in reversed(self._open.get(key, ())):
-            if start_ns <= episode.end_ns + self._gap_ns and end_ns >= episode.start_ns - self._gap_ns:
-                return episode
-        return None
+        """Return the episode to which a time belongs; those that it joins become one."""
+        episodes = self._open.get(key, [])
+        # Episodes of a key are in order of start and further apart than the gap, so they are in order of end as well.
+        first = bisect_left(episodes, start_ns - self._gap_ns, key=_end_ns)
+        last = bisect_right(episodes, end_ns + self._gap_ns, key=_start_ns)
+        if first >= last:
+            return None
+        for other in episodes[first + 1 : last]:
+            self._unite(episodes[first], other)
+        del episodes[first + 1 : last]
+        episodes[first].start_ns = min(episodes[first].start_ns, start_ns)
+        return episodes[first]
+
+    def _unite(self, episode: Episode, other: Episode) -> None:
+        self._count -= 1
+        self._members -= len(other.sources) + len(other.targets) + len(other.ports)
+        episode.end_ns = max(episode.end_ns, other.end_ns)
+        episode.flows += other.flows
+        episode.packets += other.packets
+        episode.bytes += other.bytes
+        if (other.peak, -other.peak_ns) > (episode.peak, -episode.peak_ns):
+            episode.peak, episode.peak_ns, episode.facts = other.peak, other.peak_ns, other.facts
+        for name in ("sources", "targets", "ports"):
+            self._extend(episode, name, getattr(other, name))
+        episode.truncated |= other.truncated
+        episode.samples = _first(episode.samples + other.samples)
 
     def _has_room(self) -> bool:
         if self._count >= self.max_episodes:
@@ -94,14 +117,15 @@ class Episodes:
         episode.packets += int(flows.packets[run].sum())
         episode.bytes += int(flows.bytes[run].sum())
         best = int(run[np.argmax(flows.measure[run])])
-        if flows.measure[best] > episode.peak:
-            episode.peak = float(flows.measure[best])
+        peak, peak_ns = float(flows.measure[best]), int(flows.start_ns[best])
+        if (peak, -peak_ns) > (episode.peak, -episode.peak_ns):
+            episode.peak, episode.peak_ns = peak, peak_ns
             episode.facts = {name: float(values[best]) for name, values in flows.facts.items()}
         self._extend(episode, "sources", set(flows.distinct("src_ip", run)))
         self._extend(episode, "targets", set(flows.distinct("dst_ip", run)))
         self._extend(episode, "ports", set(np.unique(flows.port[run]).tolist()) - {_NO_PORT})
-        if len(episode.samples) < SAMPLES:
-            episode.samples += flows.samples(run[: SAMPLES - len(episode.samples)])
+        if len(episode.samples) < SAMPLES or start_ns < episode.samples[-1]["start_time"]:
+            episode.samples = _first(episode.samples + flows.samples(run[:SAMPLES]))
 
     def _extend(self, episode: Episode, name: str, new: set[Any]) -> None:
         known: set[Any] = getattr(episode, name)
@@ -112,6 +136,19 @@ class Episodes:
             new = set(sorted(new)[:room])
         known |= new
         self._members += len(new)
+
+
+def _start_ns(episode: Episode) -> int:
+    return episode.start_ns
+
+
+def _end_ns(episode: Episode) -> int:
+    return episode.end_ns
+
+
+def _first(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the samples that began first."""
+    return sorted(samples, key=lambda sample: int(sample["start_time"]))[:SAMPLES]
 
 
 _KEYS: Final[dict[Scope, tuple[str, ...]]] = {
@@ -137,6 +174,9 @@ class _Suspects:
 
     def by_key(self, scope: Scope) -> Iterable[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
         """Yield the places of each key, each key's in order of start."""
+        if scope is Scope.HOSTS:
+            yield from self._by_hosts()
+            return
         names = _KEYS[scope]
         if not names:
             yield (), np.argsort(self.start_ns, kind="stable")
@@ -146,6 +186,14 @@ class _Suspects:
         cuts = np.flatnonzero(np.any(np.diff(codes[:, order], axis=1) != 0, axis=0)) + 1
         for places in np.split(order, cuts):
             yield tuple(self._codes[name][1][self._codes[name][0][places[0]]] for name in names), places
+
+    def _by_hosts(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.int64]]]:
+        (sources, of_source), (targets, of_target) = (self._codes[name] for name in ("src_ip", "dst_ip"))
+        places: dict[tuple[str, ...], list[int]] = {}
+        for place in np.argsort(self.start_ns, kind="stable").tolist():
+            pair = sorted((of_source[sources[place]], of_target[targets[place]]))
+            places.setdefault(tuple(pair), []).append(place)
+        yield from ((key, np.array(members)) for key, members in places.items())
 
     def runs(self, places: npt.NDArray[np.int64], gap_ns: int) -> list[npt.NDArray[np.int64]]:
         """Cut places in order of start where nothing happened for longer than the gap."""

@@ -21,7 +21,8 @@ REQUIRED_COLUMNS: Final = (
     "start_time", "end_time", "src_ip", "dst_ip", "dst_port", "protocol", "packets", "bytes_fwd", "bytes_bwd",
     "packets_bwd",
 )  # fmt: skip
-"""Columns without which there is no context; ``conn_state``, ``icmp_type`` and ``part`` are used where they are."""
+"""Columns without which there is no context; ``conn_state``, ``payload_packets``,
+``packets_fwd``, ``syn_packets_fwd``, ``icmp_type`` and ``part`` are used where they are."""
 
 FAILED_STATES: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
 """States of a TCP connection that never came about."""
@@ -205,11 +206,20 @@ def _context_flows(batch: pa.RecordBatch, hash_key: tuple[int, int]) -> npt.NDAr
     if "part" in batch.schema.names:
         flows["continued"] = _integers(batch, "part") > 0
     state = _states(batch)
-    flows["failed"] = _IS_FAILED[state] & (protocol == _TCP)
+    flows["failed"] = (_IS_FAILED[state] | _came_to_nothing(batch, state)) & (protocol == _TCP)
     flows["reset"] = _IS_RESET[state]
     # Nobody answers a group address, so that no answer means nothing there.
     flows["unanswered"] = (_integers(batch, "packets_bwd") == 0) & (group == 0)
     return flows
+
+
+def _came_to_nothing(batch: pa.RecordBatch, state: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which connections were accepted, but reset or never acknowledged before anybody said a word."""
+    silent = _integers(batch, "payload_packets") == 0
+    forward = _integers(batch, "packets_fwd")
+    only_asked = (forward == _integers(batch, "syn_packets_fwd")) & (forward > 0)
+    nothing: npt.NDArray[np.bool_] = silent & (_IS_CUT[state] | (_IS_ESTABLISHED[state] & only_asked))
+    return nothing
 
 
 def _services(batch: pa.RecordBatch, protocol: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -229,6 +239,8 @@ def _states_in(states: Sequence[str]) -> npt.NDArray[np.bool_]:
 
 _IS_FAILED: Final = _states_in(FAILED_STATES)
 _IS_RESET: Final = _states_in(RESET_STATES)
+_IS_CUT: Final = _states_in(("RSTO", "RSTR"))
+_IS_ESTABLISHED: Final = _states_in(("S1",))
 
 
 def _hashes(addresses: pa.Array, hash_key: tuple[int, int], group: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:

@@ -30,11 +30,12 @@ ICMP_V6: Final = 58
 
 
 class Scope(StrEnum):
-    """Whose flows make one episode."""
+    """Whose flows make one episode; a pair has a direction, two hosts have none."""
 
     SOURCE = "source"
     TARGET = "target"
     PAIR = "pair"
+    HOSTS = "hosts"
     NETWORK = "network"
 
 
@@ -48,6 +49,15 @@ class Severity(StrEnum):
 
 
 SEVERITIES: Final = tuple(Severity)
+
+
+def limit(default: float, unit: str, meaning: str) -> float:
+    """Return the field of a limit of a behaviour detector: its default, its unit and what it is for.
+
+    docs/behaviour.md lists them.
+    """
+    found: float = field(default=default, metadata={"unit": unit, "meaning": meaning})
+    return found
 
 
 @dataclass(slots=True)
@@ -107,9 +117,9 @@ class FlowView:
 class Episode:
     """Suspicious flows of one host or pair without a long gap between them.
 
-    ``facts`` are the values of the behaviour's ``facts`` columns in the flow whose measure, ``peak``, was greatest.
-    Of ``sources``, ``targets`` and ``ports`` there were more where ``truncated`` is set. ``samples`` are the first
-    flows, as rows of :data:`SAMPLE_COLUMNS`.
+    ``facts`` are the values of the behaviour's ``facts`` columns in the flow whose measure, ``peak``, was greatest, and
+    which began at ``peak_ns``; of several the one that began first. Of ``sources``, ``targets`` and ``ports`` there
+    were more where ``truncated`` is set. ``samples`` are the first flows, as rows of :data:`SAMPLE_COLUMNS`.
     """
 
     key: tuple[str, ...]
@@ -119,6 +129,7 @@ class Episode:
     packets: int = 0
     bytes: int = 0
     peak: float = -1.0
+    peak_ns: int = 0
     facts: dict[str, float] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
     targets: set[str] = field(default_factory=set)
@@ -160,7 +171,7 @@ class Behaviour(Protocol):
 
     @property
     def scope(self) -> Scope:
-        """Whose flows make one episode."""
+        """Whose flows make one episode; a pair has a direction, two hosts have none."""
 
     @property
     def gap_s(self) -> float:

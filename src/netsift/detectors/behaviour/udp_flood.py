@@ -1,17 +1,17 @@
-"""UDP and ICMP floods and reflection: more packets without an answer than any question or stream is made of."""
+"""Floods of what is not TCP: more packets without an answer than any question or stream is made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
-from netsift.detectors.behaviour.flows import icmp, to_group, udp, unanswered
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
+from netsift.detectors.behaviour.flows import tcp, to_group, unanswered
 from netsift.detectors.behaviour.words import hosts, lasted, volume
 
 
 @dataclass(frozen=True, slots=True)
 class UdpFlood:
-    """Floods of UDP or ICMP from one source or many, and answers to questions that were never asked (reflection).
+    """Floods of UDP, ICMP, GRE and the like from one source or many; answers that were never asked for are among them.
 
     What it assumes: ordinary UDP is answered, or is a stream of one flow from one source; the victim of a flood answers
     nothing, and of a reflection it never asked. ``sources`` in about 5 s: nobody is sent unasked UDP by so many hosts
@@ -19,9 +19,9 @@ class UdpFlood:
     answer that is faster than video. It fails on floods that are answered.
     """
 
-    sources: float = 40
-    packets_5s: float = 20_000
-    gap_s: float = 60
+    sources: float = limit(40, "hosts", "fewest sources within about 5 s")
+    packets_5s: float = limit(20_000, "packets", "fewest packets within about 5 s")
+    gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
     name: str = "udp_flood"
     category: str = "flood"
     technique: str = "T1498.002"
@@ -33,8 +33,8 @@ class UdpFlood:
     facts: tuple[str, ...] = (*context, "src_port")
 
     def suspects(self, view: FlowView) -> Rows:
-        """Return unanswered UDP and ICMP flows to a host that gets too many."""
-        lost = (udp(view) | icmp(view)) & unanswered(view)
+        """Return unanswered flows that are not TCP to a host that gets too many."""
+        lost = ~tcp(view) & unanswered(view)
         mostly = view.number("destination_unanswered_5s") >= 0.9 * view.number("destination_flows_5s")
         many = view.number("destination_sources_5s") >= self.sources / 4
         fast = view.number("destination_packets_5s") >= self.packets_5s / 4
