@@ -80,11 +80,15 @@ def append_feedback(path: Path, lines: Iterable[Feedback]) -> None:
     """Append lines to a file in one write; a line that a crash left unfinished is ended first.
 
     Raises:
+        InputError: the file begins with something other than feedback.
         OutputError: the file cannot be written.
     """
     data = "".join(json.dumps(line.as_json(), ensure_ascii=False) + "\n" for line in lines).encode()
     try:
         with path.open("ab+") as file:
+            file.seek(0)
+            if first := file.readline(LONGEST_LINE):
+                _read_line(first, f"{path}: line 1")
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
                 data = data if file.read(1) == b"\n" else b"\n" + data
