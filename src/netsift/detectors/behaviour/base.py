@@ -49,6 +49,9 @@ class Severity(StrEnum):
 
 SEVERITIES: Final = tuple(Severity)
 
+NO_INTEGER: Final = -1
+"""Stands for null in :meth:`FlowView.integer`."""
+
 
 @dataclass(slots=True)
 class FlowView:
@@ -58,6 +61,8 @@ class FlowView:
     context: dict[str, npt.NDArray[np.float32]]
     _numbers: dict[str, Numbers] = field(default_factory=dict)
     _categories: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
+    _integers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    _addresses: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -83,6 +88,27 @@ class FlowView:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise InputError(f"column {name} holds {column.type}, not numbers") from error
         return np.asarray(values, np.float64)
+
+    def integer(self, name: str) -> npt.NDArray[np.int64]:
+        """Return a column exactly, shape (rows,), :data:`NO_INTEGER` for null and for a column that the flows lack."""
+        if name not in self._integers:
+            self._integers[name] = self._exact(name)
+        return self._integers[name]
+
+    def _exact(self, name: str) -> npt.NDArray[np.int64]:
+        if name not in self.batch.schema.names:
+            return np.full(self.rows, NO_INTEGER, np.int64)
+        values = pc.fill_null(pc.cast(self.batch.column(name), pa.int64(), safe=False), NO_INTEGER)
+        integers: npt.NDArray[np.int64] = values.to_numpy(zero_copy_only=False)
+        return integers
+
+    def addresses(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Return an address column as codes (rows,) and the different texts that they stand for, "?" for null."""
+        if name not in self._addresses:
+            texts = pc.dictionary_encode(pc.fill_null(pc.cast(self.batch.column(name), pa.string()), "?"))
+            codes = pc.cast(texts.indices, pa.int64()).to_numpy(zero_copy_only=False)
+            self._addresses[name] = (codes, texts.dictionary.to_pylist())
+        return self._addresses[name]
 
     def among(self, name: str, words: tuple[str, ...]) -> Rows:
         """Return which flows have one of the words in a category column."""
@@ -185,6 +211,11 @@ class Behaviour(Protocol):
 
     def reason(self, episode: Episode) -> str:
         """Return the reason in one sentence made of facts."""
+
+
+def needs_several(behaviour: Behaviour) -> bool:
+    """Return whether a behaviour says, as ``needs_several``, that an episode of one flow is never an alert of it."""
+    return bool(getattr(behaviour, "needs_several", False))
 
 
 def unit_of(name: str) -> str:
