@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from netsift.alerts.suspects import Key, Run, SingleFlows, Suspects
-from netsift.detectors.behaviour.base import Behaviour, Episode, FlowView, Scope, needs_several
+from netsift.alerts.suspects import Hashes, Run, SingleFlows, Suspects
+from netsift.detectors.behaviour.base import Behaviour, Episode, FlowView, Rows, Scope, needs_several
 
 DEFAULT_MAX_EPISODES: Final = 20_000
 DEFAULT_MAX_MEMBERS: Final = 1_000_000
@@ -32,7 +33,7 @@ class Episodes:
     max_episodes: int = DEFAULT_MAX_EPISODES
     max_members: int = DEFAULT_MAX_MEMBERS
     overflow_flows: int = 0
-    _open: dict[Key, list[Episode]] = field(default_factory=dict)
+    _open: dict[int, list[Episode]] = field(default_factory=dict)
     _single: SingleFlows = field(init=False)
     _count: int = 0
     _members: int = 0
@@ -48,35 +49,42 @@ class Episodes:
         if not len(rows):
             return
         flows = Suspects.of(view, rows, self.behaviour)
-        runs = flows.runs(self.behaviour.scope, self._gap_ns)
-        waiting: dict[Key, int] = {}
-        single, keys = (runs.flows == 1).tolist(), flows.keys(self.behaviour.scope, runs.first_places)
-        for number, (alone, key) in enumerate(zip(single, keys, strict=True)):
-            if alone and self._single.most and key not in self._open and key not in self._single and key not in waiting:
-                waiting[key] = number
-                continue
-            if (earlier := waiting.pop(key, None)) is not None:
-                self._place(flows, key, runs.run(earlier))
-            elif (kept := self._single.pop(key)) is not None:
-                self._place(kept[0], key, kept[0].one(kept[1]))
-            self._place(flows, key, runs.run(number))
-        if waiting:
-            places = runs.first_places[list(waiting.values())]
-            self._single.add(list(waiting), flows, places)
+        runs = flows.runs(self._gap_ns)
+        hashes = flows.hashes[runs.first_places]
+        waits = self._waits(hashes, runs.flows == 1)
+        for number, value in zip(np.flatnonzero(~waits).tolist(), hashes[~waits].tolist(), strict=True):
+            if (kept := self._single.pop(value)) is not None:
+                self._place(kept[0], value, kept[0].one(kept[1]))
+            self._place(flows, value, runs.run(number))
+        if waits.any():
+            self._single.add(flows.take(runs.first_places[waits]))
+
+    def _waits(self, hashes: Hashes, single: Rows) -> Rows:
+        """Return which runs, by the hashes of their keys, are the only flow of a key that was not seen before."""
+        if not self._single.most:
+            return np.zeros(len(hashes), np.bool_)
+        values = hashes.tolist()
+        different = set(values)
+        met = (different & self._open.keys()) | self._single.among(different)
+        if len(different) < len(values):
+            met |= {value for value, times in Counter(values).items() if times > 1}
+        alone: Rows = single & ~np.isin(hashes, np.array(sorted(met), np.uint64)) if met else single
+        return alone
 
     def episodes(self) -> Iterable[Episode]:
         """Yield all episodes that can be an alert, each key's in order of time."""
         for of_key in self._open.values():
             yield from of_key
 
-    def _place(self, flows: Suspects, key: Key, run: Run) -> None:
-        episode = self._near(key, run.start_ns, run.end_ns)
+    def _place(self, flows: Suspects, value: int, run: Run) -> None:
+        key = flows.key(run.best)
+        episode = self._near(value, key, run.start_ns, run.end_ns)
         if episode is None:
             if not self._has_room():
                 self.overflow_flows += len(run.places)
                 return
             episode = Episode(key, run.start_ns, run.end_ns)
-            self._open.setdefault(key, []).append(episode)
+            self._open.setdefault(value, []).append(episode)
             self._count += 1
         self._grow(episode, flows, run)
 
@@ -84,9 +92,13 @@ class Episodes:
     def _gap_ns(self) -> int:
         return int(self.behaviour.gap_s * 1e9)
 
-    def _near(self, key: Key, start_ns: int, end_ns: int) -> Episode | None:
-        for episode in reversed(self._open.get(key, ())):
-            if start_ns <= episode.end_ns + self._gap_ns and end_ns >= episode.start_ns - self._gap_ns:
+    def _near(self, value: int, key: tuple[str, ...], start_ns: int, end_ns: int) -> Episode | None:
+        for episode in reversed(self._open.get(value, ())):
+            if (
+                episode.key == key
+                and start_ns <= episode.end_ns + self._gap_ns
+                and end_ns >= episode.start_ns - self._gap_ns
+            ):
                 return episode
         return None
 
@@ -100,8 +112,8 @@ class Episodes:
         small = [one for of_key in self._open.values() for one in of_key if self.behaviour.strength(one) < 1]
         small.sort(key=lambda one: one.end_ns)
         forgotten = {id(one) for one in small[: (len(small) + 1) // 2]}
-        kept = {key: [one for one in of_key if id(one) not in forgotten] for key, of_key in self._open.items()}
-        self._open = {key: of_key for key, of_key in kept.items() if of_key}
+        kept = {value: [one for one in of_key if id(one) not in forgotten] for value, of_key in self._open.items()}
+        self._open = {value: of_key for value, of_key in kept.items() if of_key}
         self._count -= len(forgotten)
         self._members = sum(len(one.sources) + len(one.targets) + len(one.ports) for one in self.episodes())
 

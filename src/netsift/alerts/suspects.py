@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -13,7 +11,7 @@ import numpy.typing as npt
 from netsift.detectors.behaviour.base import NO_INTEGER, SAMPLE_COLUMNS, Behaviour, FlowView, Scope
 
 Integers = npt.NDArray[np.int64]
-Key = tuple[str, ...]
+Hashes = npt.NDArray[np.uint64]
 
 KEYS: Final[dict[Scope, tuple[str, ...]]] = {
     Scope.SOURCE: ("src_ip",),
@@ -26,6 +24,7 @@ KEYS: Final[dict[Scope, tuple[str, ...]]] = {
 _ADDRESSES: Final = ("src_ip", "dst_ip")
 _NUMBERS: Final = tuple(name for name in SAMPLE_COLUMNS if name not in _ADDRESSES)
 _GREATEST: Final = 2**62
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,12 @@ class Runs:
 class Suspects:
     """Suspicious flows, one entry each in every array; indices are places among them.
 
-    ``codes`` are of each address column the places in ``texts``; ``numbers`` the other sample columns.
+    ``codes`` are of each address column the places in ``texts``; ``numbers`` the other sample columns. ``hashes`` are
+    of the keys of ``scope``; different keys may have the same one.
     """
 
+    scope: Scope
+    hashes: Hashes
     numbers: dict[str, Integers]
     end_ns: Integers
     bytes: Integers
@@ -89,6 +91,8 @@ class Suspects:
         numbers = {name: view.integer(name)[rows] for name in _NUMBERS}
         addresses = {name: view.addresses(name) for name in _ADDRESSES}
         return cls(
+            scope=behaviour.scope,
+            hashes=_hashes(view, behaviour.scope, rows),
             numbers=numbers,
             end_ns=np.maximum(numbers["start_time"], numbers["end_time"]),
             bytes=view.integer("bytes")[rows],
@@ -102,24 +106,20 @@ class Suspects:
         """Return some of the flows, with nothing of the others kept in memory."""
         texts = {name: [self.texts[name][code] for code in self.codes[name][places].tolist()] for name in _ADDRESSES}
         return Suspects(
-            {name: values[places] for name, values in self.numbers.items()},
+            self.scope, self.hashes[places], {name: values[places] for name, values in self.numbers.items()},
             self.end_ns[places], self.bytes[places], self.measure[places],
             {name: values[places] for name, values in self.facts.items()},
             dict.fromkeys(_ADDRESSES, np.arange(len(places))), texts,
         )  # fmt: skip
 
-    def keys(self, scope: Scope, places: Integers) -> list[Key]:
-        """Return the keys of some flows."""
-        names = KEYS[scope]
-        if not names:
-            return [()] * len(places)
-        columns = [[self.texts[name][code] for code in self.codes[name][places].tolist()] for name in names]
-        return list(zip(*columns, strict=True))
+    def key(self, place: int) -> tuple[str, ...]:
+        """Return the key of one flow."""
+        return tuple(self.texts[name][self.codes[name][place]] for name in KEYS[self.scope])
 
-    def runs(self, scope: Scope, gap_ns: int) -> Runs:
+    def runs(self, gap_ns: int) -> Runs:
         """Cut the flows of each key, in order of start, where nothing happened for longer than the gap."""
         keys = np.zeros(len(self.end_ns), np.int64)
-        for name in KEYS[scope]:
+        for name in KEYS[self.scope]:
             keys = keys * len(self.texts[name]) + self.codes[name]
         places = np.lexsort((self.numbers["start_time"], keys))
         start_ns, end_ns = self.numbers["start_time"][places], self.end_ns[places]
@@ -191,35 +191,48 @@ def _best(measure: npt.NDArray[np.float64], places: Integers, first: Integers) -
     return best
 
 
+def _hashes(view: FlowView, scope: Scope, rows: Integers) -> Hashes:
+    hashes = np.zeros(len(rows), np.uint64)
+    for name in KEYS[scope]:
+        hashes = hashes * _ODD + view.hashes(name)[rows]
+    return hashes
+
+
 @dataclass(slots=True)
 class SingleFlows:
-    """First flows of keys that were seen once, at most ``most`` (and as many that are gone already, of the same batch).
+    """Flows that are the only ones of their key so far, by the key's hash; those that left count towards ``most`` too.
 
     They are kept batch by batch in arrays, which takes a tenth of the time and memory of episodes.
     """
 
     most: int
-    _found: dict[Key, tuple[Suspects, int]] = field(default_factory=dict)
-    _batches: deque[tuple[Sequence[Key], Suspects]] = field(default_factory=deque)
+    _batch_of: dict[int, int] = field(default_factory=dict)
+    _batches: dict[int, Suspects] = field(default_factory=dict)
+    _number: int = 0
     _kept: int = 0
 
-    def __contains__(self, key: Key) -> bool:
-        """Return whether a flow of a key waits."""
-        return key in self._found
+    def among(self, hashes: set[int]) -> set[int]:
+        """Return of which of these hashes a flow waits."""
+        return hashes & self._batch_of.keys()
 
-    def add(self, keys: Sequence[Key], flows: Suspects, places: Integers) -> None:
-        """Keep one flow of each of some keys, and forget those of the oldest batches where there are too many."""
-        taken = flows.take(places)
-        self._found.update((key, (taken, place)) for place, key in enumerate(keys))
-        self._batches.append((keys, taken))
-        self._kept += len(keys)
+    def add(self, flows: Suspects) -> None:
+        """Keep flows of different keys, and forget the oldest batches where there are too many."""
+        self._number += 1
+        self._batches[self._number] = flows
+        self._batch_of.update(dict.fromkeys(flows.hashes.tolist(), self._number))
+        self._kept += len(flows.hashes)
         while self._kept > self.most:
-            old_keys, old = self._batches.popleft()
-            self._kept -= len(old_keys)
-            for key in old_keys:
-                if (found := self._found.get(key)) is not None and found[0] is old:
-                    del self._found[key]
+            number = next(iter(self._batches))
+            hashes = self._batches.pop(number).hashes.tolist()
+            self._kept -= len(hashes)
+            for value in hashes:
+                if self._batch_of.get(value) == number:
+                    del self._batch_of[value]
 
-    def pop(self, key: Key) -> tuple[Suspects, int] | None:
-        """Return the flow of a key as suspects and its place, which waits no longer."""
-        return self._found.pop(key, None)
+    def pop(self, value: int) -> tuple[Suspects, int] | None:
+        """Return the flow that waits under a hash as suspects and its place in them; it waits no longer."""
+        number = self._batch_of.pop(value, None)
+        if number is None:
+            return None
+        flows = self._batches[number]
+        return flows, int(np.flatnonzero(flows.hashes == np.uint64(value))[0])

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netsift.context.tracker import address_hashes
 from netsift.errors import InputError
 from netsift.flows.schema import BY_NAME
 
@@ -63,6 +64,7 @@ class FlowView:
     _categories: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
     _integers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     _addresses: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
+    _hashes: dict[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -109,6 +111,12 @@ class FlowView:
             codes = pc.cast(texts.indices, pa.int64()).to_numpy(zero_copy_only=False)
             self._addresses[name] = (codes, texts.dictionary.to_pylist())
         return self._addresses[name]
+
+    def hashes(self, name: str) -> npt.NDArray[np.uint64]:
+        """Return a hash of each address of a column, shape (rows,), the same in every batch."""
+        if name not in self._hashes:
+            self._hashes[name] = address_hashes(self.batch.column(name), np.zeros(self.rows, np.uint8))
+        return self._hashes[name]
 
     def among(self, name: str, words: tuple[str, ...]) -> Rows:
         """Return which flows have one of the words in a category column."""
