@@ -42,17 +42,18 @@ def folder(target: Path, names: tuple[str, ...], kind: str) -> Path:
 
 @pytest.fixture(scope="module")
 def scan_findings(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
-    """Return what the shipped model finds in a real port scan."""
+    """Return what is found in a real port scan."""
     output = tmp_path_factory.mktemp("scan") / "findings.jsonl"
     netsift("detect", shared_data() / "pcap-attack" / "chrissanders/synscan.pcapng", "-o", output)
     return [json.loads(line) for line in output.read_text().splitlines()]
 
 
-def test_the_shipped_model_names_a_real_scan_with_its_hosts_and_reasons(
+def test_a_real_scan_is_named_with_its_hosts_and_reasons(
     scan_findings: list[dict[str, object]],
 ) -> None:
     first = scan_findings[0]
-    assert first["attack"] == "scan"
+    assert first["kind"] == "incident"
+    assert first["category"] == "scan"
     for name in ("sources", "targets", "evidence", "flows"):
         assert first[name]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from netsift.alerts.pipeline import find
+from netsift.alerts.behaviour import BehaviourSearch
+from netsift.alerts.detection import detect as detect_in
 from netsift.cli.detect import default_model
-from netsift.cli.findings import findings_table
+from netsift.cli.incidents import alerts_table
 from netsift.cli.main import application
 from netsift.cli.progress import counted
-from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.models.bundle import load_bundle, save_bundle
 from netsift.sources.flows import read_flows
@@ -42,6 +42,21 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    """Return a capture of one conversation and a scan of forty ports."""
+    path = tmp_path / "scan.pcap"
+    path.write_bytes(pcap("scan", frames.conversation(4) + scan(1)).data)
+    return path
+
+
+def scan(host: int) -> list[frames.Frame]:
+    """Return probes of forty ports from 192.0.2.host."""
+    source = bytes((192, 0, 2, host))
+    segments = [frames.tcp(flags=2, port=port) for port in range(101, 141)]
+    return [(frames.ETHERNET, frames.ethernet(frames.ipv4(segment, 6, source=source))) for segment in segments]
+
+
+@pytest.fixture
 def flows(tmp_path: Path) -> Path:
     """Return a file of flows with attacks in it."""
     path = tmp_path / "flows.parquet"
@@ -61,68 +76,121 @@ def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFix
 
 
 def rows(result: Result) -> list[str]:
-    """Return the lines of findings, without the headings and what stands below each."""
+    """Return the lines of incidents, without the headings and what stands below each."""
     return [line for line in result.stdout.splitlines()[1:] if not line.startswith(" " * 8)]
 
 
-def test_counts_then_ranked_findings(flows: Path, model: Path) -> None:
-    result = detect(flows, "--model", model)
+def lines_of(result: Result) -> list[dict[str, Any]]:
+    """Return the JSON lines on standard output."""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+def test_counts_then_ranked_incidents(capture: Path) -> None:
+    result = detect(capture)
     assert result.exit_code == 0
-    assert re.match(r"200 flows of [\d,]+ packets, \d+ flagged, \d+ findings$", result.stderr.splitlines()[0])
-    assert result.stdout.splitlines()[0].split() == ["weight", "flows", "score", "what", "who"]
-    assert all(re.match(r" *\d\.\d\d +[\d,]+  \d\.\d{3}  (scan|flood) +10\.", row) for row in rows(result))
+    assert re.search(r"^[\d,]+ flows of [\d,]+ packets: \d+ incidents? of \d+ alerts?$", result.stderr, re.MULTILINE)
+    assert result.stdout.splitlines()[0].split() == ["severity", "sure", "what", "who", "id"]
+    shown = [row.split() for row in rows(result)]
+    assert all(re.fullmatch(r"[0-9a-f]{16}", row[-1]) for row in shown)
+    order = [(SEVERITIES.index(row[0]), float(row[1])) for row in shown]
+    assert order == sorted(order, reverse=True)
     assert not any(line.endswith(" ") or "\x1b" in line for line in result.stdout.splitlines())
-    assert max(map(len, result.stdout.splitlines())) < 200
 
 
-def test_the_ranking_is_said_and_kept_to(flows: Path, model: Path) -> None:
-    result = detect(flows, "--model", model)
-    assert result.stderr.splitlines()[-1] == "ranked by weight = score × (1 + log10 flows)"
-    shown = [(float(weight), int(count), float(score)) for weight, count, score, *_ in map(str.split, rows(result))]
-    assert [weight for weight, _, _ in shown] == sorted((weight for weight, _, _ in shown), reverse=True)
-    for weight, count, score in shown:
-        assert weight == pytest.approx(score * (1 + math.log10(count)), abs=0.01)
+def test_a_scan_is_one_incident_with_its_reason(capture: Path) -> None:
+    result = detect(capture, "--no-model")
+    assert len(rows(result)) == 1
+    assert re.match(r"(medium|high) +0\.\d\d  scan +192\.0\.2\.1 → 198\.51\.100\.2, 40 ports", rows(result)[0])
+    assert "192.0.2.1 tried 40 ports of 198.51.100.2" in result.stdout
+    assert "looks like" not in result.stderr
 
 
-def test_below_each_finding_stand_its_time_and_at_most_three_reasons(flows: Path, model: Path) -> None:
-    findings = re.split(r"\n(?! {8})", detect(flows, "--model", model).stdout.rstrip())[1:]
-    for finding in findings:
-        _, when, *why = finding.splitlines()
-        assert re.match(r" {8}2023-11-14 \d\d:\d\d:\d\d UTC", when)
-        assert 1 <= len(why) <= 3
-        assert all("(usual " in line or "benign flow" in line or "no single column" in line for line in why)
-        assert not any("_" in line.split(":")[0] for line in why)
+def test_what_is_not_there_is_not_found(run: Program, tmp_path: Path) -> None:
+    capture = tmp_path / "quiet.pcap"
+    capture.write_bytes(pcap("quiet", frames.conversation(4)).data)
+    done = run("detect", capture, "--no-model")
+    assert (done.status, done.text) == (0, "")
+    assert ": nothing found" in done.errors
 
 
-def test_a_narrow_terminal_needs_no_more_than_a_line_each(model: Path, flows: Path) -> None:
-    found = [json.loads(line) for line in detect(flows, "--model", model, "-o", "-").stdout.splitlines()]
-    assert len(found) > 1
-    result = detect(flows, "--model", model, "--limit", len(found))
+def test_explain_prints_one_in_full(capture: Path) -> None:
+    found = lines_of(detect(capture, "--no-model", "-o", "-"))
+    for one in found:
+        shown = detect(capture, "--no-model", "--explain", one["id"]).stdout
+        assert one["reason"] in shown
+        assert f"ATT&CK {one['technique']}, {one['tactic']}" in shown
+        assert all(flow["id"] in shown for flow in one["evidence"])
+    with pytest.raises(UsageError, match="there is no incident or alert 0123"):
+        detect(capture, "--no-model", "--explain", "0123")
+
+
+def test_incidents_come_before_alerts_and_hold_each_once(capture: Path) -> None:
+    found = lines_of(detect(capture, "-o", "-"))
+    kinds = [one["kind"] for one in found]
+    assert kinds == sorted(kinds, reverse=True)
+    members = [member for one in found if one["kind"] == "incident" for member in one["members"]]
+    assert sorted(members) == sorted(one["id"] for one in found if one["kind"] == "alert")
+    assert found == lines_of(detect(capture, "-o", "-")), "the same input gives the same ids"
+
+
+def test_the_keys_of_an_alert(capture: Path) -> None:
+    keys = {
+        *("id", "kind", "start", "end", "severity", "confidence", "category", "tactic", "technique", "sources"),
+        *("targets", "detectors", "reason", "columns", "flows", "evidence"),
+    }
+    assert all(keys <= set(one) for one in lines_of(detect(capture, "-o", "-")))
+
+
+def test_elastic_common_schema(capture: Path) -> None:
+    found = lines_of(detect(capture, "-o", "-", "--format", "ecs"))
+    assert all(one["event"]["kind"] == "alert" and one["ecs"]["version"] for one in found)
+    assert all(one["@timestamp"].endswith("Z") and one["netsift"]["id"] == one["event"]["id"] for one in found)
+    assert found[0]["source"]["ip"] == "192.0.2.1"
+
+
+def test_scripts_can_ask_for_an_exit_status(run: Program, capture: Path, tmp_path: Path) -> None:
+    assert run("detect", capture, "--no-model", "--fail-on", "low").status == 4
+    assert run("detect", capture, "--no-model", "--fail-on", "critical").status == 0
+    quiet = tmp_path / "quiet.pcap"
+    quiet.write_bytes(pcap("quiet", frames.conversation(4)).data)
+    assert run("detect", quiet, "--no-model", "--fail-on", "low").status == 0
+    assert run("detect", capture, "--no-model", "--fail-on", "severe").status == 2
+
+
+def test_no_model_and_a_model_exclude_each_other(capture: Path, model: Path) -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        detect(capture, "--no-model", "--model", model)
+
+
+def test_a_narrow_terminal_is_kept_to(capture: Path) -> None:
     console = Console(width=80, record=True, file=io.StringIO())
-    batches = read_flows(str(flows))
-    bundle = load_bundle(model)
-    detection = find(batches, ModelDetector(bundle), bundle.reference, bundle.threshold(0.01))
-    console.print(findings_table(detection.findings))
-    lines = console.export_text().splitlines()
-    assert max(map(len, lines)) <= 80
-    assert len(lines) <= 1.5 * len(result.stdout.splitlines())
+    found = detect_in(read_flows(str(capture)), BehaviourSearch(), None)
+    console.print(alerts_table(found.incidents))
+    console.print(alerts_table(found.alerts, full=True))
+    assert max(map(len, console.export_text().splitlines())) <= 80
 
 
-def test_the_table_is_cut_and_says_so(flows: Path, model: Path) -> None:
-    result = detect(flows, "--model", model, "--limit", 2)
+def test_the_list_is_cut_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "scans.pcap"
+    path.write_bytes(pcap("scans", [frame for host in range(1, 4) for frame in scan(host)]).data)
+    result = detect(path, "--no-model", "--limit", 2)
     assert len(rows(result)) == 2
-    assert re.search(r"\d+ more findings not shown: --limit or --output", result.stderr)
+    assert "1 more incident not shown: --limit or --output" in result.stderr
 
 
-def test_what_is_too_little_is_counted_and_shown_when_asked_for(flows: Path, model: Path) -> None:
-    said = re.search(r"(\d+) flagged flows too few for .*; --all shows them", detect(flows, "--model", model).stderr)
+def test_what_is_not_believed_is_counted_and_shown_when_asked_for(flows: Path, model: Path) -> None:
+    said = re.search(
+        r"the model flagged ([\d,]+) flows more, .*; --all shows them", detect(flows, "--model", model).stderr
+    )
     assert said
-    found = [json.loads(line) for line in detect(flows, "--model", model, "-o", "-", "--all").stdout.splitlines()]
-    assert sum(finding["flows"] for finding in found if finding["too_few"]) == int(said[1])
-    shown = detect(flows, "--model", model, "--all", "--limit", 1000)
-    assert "--all shows them" not in shown.stderr
-    assert len(rows(shown)) == len(found)
-    assert re.search(r"too few for (scan|flood)$", shown.stdout, re.MULTILINE)
+    found = lines_of(detect(flows, "--model", model, "-o", "-", "--all"))
+    doubted = [one for one in found if one["kind"] == "alert" and one["detectors"] == ["model, not believed"]]
+    assert sum(one["flows"] for one in doubted) == int(said[1].replace(",", ""))
+    assert all(one["severity"] == "low" for one in doubted)
+    assert "--all shows them" not in detect(flows, "--model", model, "--all").stderr
 
 
 def test_what_became_of_the_packets_is_said(run: Program, model: Path, tmp_path: Path) -> None:
@@ -136,7 +204,7 @@ def test_what_became_of_the_packets_is_said(run: Program, model: Path, tmp_path:
     assert f", {sum(skipped.values())} skipped: " in first
     assert all(f"{count} {reason.replace('_', ' ')}" in first for reason, count in skipped.items())
     assert skipped
-    assert {"flows_flagged", "flows_flagged_too_few", "flows_flagged_without_room", "findings"} <= set(counts)
+    assert {"flows_flagged", "flows_flagged_too_few", "flows_flagged_unconfirmed", "incidents"} <= set(counts)
 
 
 def test_why_nothing_was_looked_at_is_said(run: Program, model: Path, tmp_path: Path) -> None:
@@ -224,30 +292,15 @@ def test_one_is_not_many(run: Program, model: Path, tmp_path: Path) -> None:
     one = random_batch(1, 3)[0]
     one = one.set_column(one.schema.get_field_index("packets"), one.schema.field("packets"), pa.array([1], pa.uint32()))
     pa.parquet.write_table(pa.Table.from_batches([one]), path)
-    assert run("detect", path, "--model", model).errors.startswith("1 flow of 1 packet, ")
+    assert run("detect", path, "--model", model).errors.startswith("1 flow of 1 packet: ")
 
 
-def test_all_findings_are_written_as_json_lines(flows: Path, model: Path, tmp_path: Path) -> None:
-    output = tmp_path / "findings.jsonl"
-    result = detect(flows, "--model", model, "-o", output, "--limit", 1)
-    findings = [json.loads(line) for line in output.read_text().splitlines()]
-    assert f", {len(findings)} findings" in result.stderr
-    assert {"start", "end", "sources", "targets", "attack", "also", "weight", "score", "evidence"} <= set(findings[0])
-    assert {"column", "words", "short", "unusual"} <= set(findings[0]["evidence"][0])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["findings.jsonl", "flows.parquet", "model.netsift"]
-    to_stream = detect(flows, "--model", model, "-o", "-")
-    assert to_stream.stdout == output.read_text()
-
-
-def test_nothing_found_is_said_aloud(tmp_path: Path, model: Path) -> None:
-    batch, classes = random_batch(200, 41)
-    quiet = batch.filter(pa.array([name == "benign" for name in classes]))
-    path = tmp_path / "quiet.parquet"
-    pa.parquet.write_table(pa.Table.from_batches([quiet]), path)
-    result = detect(path, "--model", model, "--false-positive-rate", "0.001")
-    assert result.exit_code == 0
-    assert result.stdout == ""
-    assert re.match(r"\d+ flows of [\d,]+ packets, 0 flagged, nothing found$", result.stderr.splitlines()[0])
+def test_all_alerts_are_written_as_json_lines(capture: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out" / "alerts.jsonl"
+    output.parent.mkdir()
+    detect(capture, "-o", output, "--limit", 1)
+    assert [path.name for path in output.parent.iterdir()] == ["alerts.jsonl"]
+    assert detect(capture, "-o", "-").stdout == output.read_text()
 
 
 def test_no_flows_are_said_aloud(tmp_path: Path, model: Path) -> None:
@@ -265,7 +318,7 @@ def test_text_from_a_file_cannot_steer_the_terminal(tmp_path: Path, model: Path)
     batch = batch.set_column(batch.schema.get_field_index("src_ip"), "src_ip", evil)
     path = tmp_path / "evil.parquet"
     pa.parquet.write_table(pa.Table.from_batches([batch]), path)
-    result = detect(path, "--model", model)
+    result = detect(path, "--model", model, "--all")
     assert "\x1b" not in result.stdout
     assert "?[2J[red]" in result.stdout
 

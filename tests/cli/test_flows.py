@@ -15,6 +15,7 @@ import pytest
 
 import netsift
 from netsift.cli.progress import SKIP_MEANINGS
+from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.flows.columns import arrow_schema
 from netsift.flows.write import FORMATS
 from netsift.kernels.layout import SKIP_REASONS
@@ -172,3 +173,12 @@ def test_every_reason_for_skipping_has_a_meaning_and_is_documented() -> None:
     page = (ROOT / "docs" / "bad-input.md").read_text(encoding="utf-8")
     for reason, meaning in SKIP_MEANINGS.items():
         assert f"| `{reason}` | {meaning}" in page
+
+
+def test_context_stands_behind_the_meters_columns(run: Program, capture: Path, tmp_path: Path) -> None:
+    plain, whole = tmp_path / "plain.csv", tmp_path / "whole.csv"
+    for output, more in ((plain, ()), (whole, ("--context",))):
+        assert run("flows", capture, "-o", output, "--quiet", *more).status in (0, 3)
+    for one, other in zip(plain.read_text().splitlines(), whole.read_text().splitlines(), strict=True):
+        assert other.startswith(one + ",")
+        assert other.count(",") == one.count(",") + len(CONTEXT_COLUMNS)

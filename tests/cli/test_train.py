@@ -175,7 +175,8 @@ def test_a_model_of_a_data_set_finds_attacks_in_unlabelled_flows_of_it(tmp_path:
     result = CliRunner().invoke(application, command, catch_exceptions=False)
     assert result.exit_code == 0
     assert "unlabelled.csv: CSE-CIC-IDS2018 flows (CICFlowMeter, 82 columns)" in result.stderr
-    assert "20 flows of 624 packets, 10 flagged, 1 finding\n" in result.stderr
+    assert "20 flows of 624 packets: 1 incident of 1 alert\n" in result.stderr
+    assert "behaviours were not looked for: the flows lack bytes_fwd, bytes_bwd" in result.stderr
     assert "c2" in result.stdout
 
 

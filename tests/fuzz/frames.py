@@ -25,12 +25,19 @@ def ethernet(payload: bytes, ethertype: int = _IPV4) -> bytes:
     return b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02" + struct.pack(">H", ethertype) + payload
 
 
-def ipv4(payload: bytes, protocol: int = _UDP, *, fragment: int = 0, options: bytes = b"") -> bytes:
+def ipv4(
+    payload: bytes,
+    protocol: int = _UDP,
+    *,
+    fragment: int = 0,
+    options: bytes = b"",
+    source: bytes = b"\xc0\0\x02\x01",
+) -> bytes:
     """Return an IPv4 packet; ``fragment`` is the field of flags and offset."""
     words = 5 + len(options) // 4
     length = 4 * words + len(payload)
     header = struct.pack(">BBHHHBBH", 0x40 | words, 0, length, 0x1234, fragment, 64, protocol, 0)
-    return header + b"\xc0\0\x02\x01\xc6\x33\x64\x02" + options + payload
+    return header + source + b"\xc6\x33\x64\x02" + options + payload
 
 
 def ipv6(payload: bytes, protocol: int = _UDP) -> bytes:
@@ -39,9 +46,9 @@ def ipv6(payload: bytes, protocol: int = _UDP) -> bytes:
     return struct.pack(">IHBB", 0x60000000, len(payload), protocol, 64) + ends + payload
 
 
-def tcp(payload: bytes = b"", flags: int = 0x18, sequence: int = 1000) -> bytes:
-    """Return a TCP segment from port 40000 to port 80."""
-    return struct.pack(">HHIIBBHHH", 40000, 80, sequence, 1, 0x50, flags, 64240, 0, 0) + payload
+def tcp(payload: bytes = b"", flags: int = 0x18, sequence: int = 1000, port: int = 80) -> bytes:
+    """Return a TCP segment from port 40000."""
+    return struct.pack(">HHIIBBHHH", 40000, port, sequence, 1, 0x50, flags, 64240, 0, 0) + payload
 
 
 def udp(payload: bytes = b"query", port: int = 53) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tests.naive.containers import read_records
+from tests.naive.context import context_rows, is_group
 from tests.naive.decode import decode_all, join_fragments
 from tests.naive.link import find_ip
 from tests.naive.measure import (
@@ -39,6 +40,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "big_endian_16": unsigned,
     "big_endian_32": unsigned,
     "big_endian_64": unsigned,
+    "context_columns": context_rows,
     "count_first_packets": first_packets,
     "deadline_second": deadline_second,
     "decode_records": decode_all,
@@ -48,6 +50,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "find_tunnel": decode_all,
     "flow_direction": flow_direction,
     "gather_first_packets": first_packets,
+    "hash_addresses": is_group,
     "insert_flow": find_flow,
     "integer_16": unsigned,
     "integer_32": unsigned,

@@ -6,6 +6,7 @@ from functools import cache
 
 import pyarrow as pa
 
+from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.evaluation.training import Trained, train
 from netsift.models.bundle import Bundle
 from netsift.models.dataset import Dataset, Sampling, read_dataset
@@ -16,7 +17,7 @@ from netsift.models.learners.random_forest import RandomForest
 from tests.models.traffic import labelled_batch
 
 SMALL = RandomForest(ForestSettings(trees=10, depth=6, seed=5))
-FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+FEATURE_NAMES = tuple(feature.name for feature in FEATURES if feature.name not in CONTEXT_COLUMNS)
 
 
 def silent(stage: str, done: int, total: int) -> None:

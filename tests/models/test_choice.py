@@ -11,12 +11,13 @@ import pytest
 from netsift.errors import InputError
 from netsift.models.artefacts import artefact
 from netsift.models.choice import choose_features
-from netsift.models.features import FEATURES, available_features
+from netsift.models.features import available_features
 from netsift.models.labelled import LabelledInput
+from tests.models.fitted import FEATURE_NAMES
 from tests.models.traffic import random_batch
 from tests.sources.datasets.public import CIC_IOT2023, line, text
 
-OWN = [feature.name for feature in FEATURES if not artefact(feature.name)]
+OWN = [name for name in FEATURE_NAMES if not artefact(name)]
 
 
 def parquet(path: Path, batch: pa.RecordBatch) -> LabelledInput:

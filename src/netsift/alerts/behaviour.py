@@ -9,14 +9,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from netsift.alerts.episodes import Episodes
-from netsift.alerts.schema import Alert, AlertColumn, FlowReference, alert_id
-from netsift.context.tracker import ContextSettings, ContextTracker
+from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id
+from netsift.context.tracker import REQUIRED_COLUMNS, ContextSettings, ContextTracker
 from netsift.detectors.behaviour import BEHAVIOURS
 from netsift.detectors.behaviour.base import SEVERITIES, Behaviour, Episode, FlowView
 from netsift.flows.schema import BY_NAME
-
-MOST_MEMBERS: Final = 1_000
-"""Sources, targets and ports named in an alert; the reason says how many there were."""
 
 _NO_PORT: Final = -1
 
@@ -29,13 +26,14 @@ class BehaviourSearch:
         needed = sorted({name for behaviour in behaviours for name in behaviour.context})
         self.tracker = ContextTracker(tuple(needed), settings or ContextSettings())
         self._episodes = [Episodes(behaviour) for behaviour in behaviours]
+        self.missing_columns: tuple[str, ...] = ()
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take a flow batch.
-
-        Raises:
-            InputError: the batch lacks columns that the context is made of; all of them are named.
-        """
+        """Take a flow batch; flows that lack what context is made of are not looked at (``missing_columns``)."""
+        missing = tuple(name for name in REQUIRED_COLUMNS if name not in batch.schema.names)
+        if missing:
+            self.missing_columns = missing
+            return
         view = FlowView(batch, dict(zip(self.tracker.names, self.tracker.add(batch), strict=True)))
         for episodes in self._episodes:
             episodes.add(view)

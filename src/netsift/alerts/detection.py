@@ -20,6 +20,7 @@ from netsift.alerts.from_model import MODEL, alert_of
 from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of
 from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.alerts.schema import Alert
+from netsift.alerts.suppression import Suppression
 
 NEED_BEHAVIOUR: Final = frozenset({"scan", "brute_force", "flood", "slow_http", "tunnel", "exfiltration"})
 """Categories of which a model's alert needs a behaviour detector's alert beside it."""
@@ -27,12 +28,12 @@ NEED_BEHAVIOUR: Final = frozenset({"scan", "brute_force", "flood", "slow_http", 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What was seen and what was found; every alert is in one incident.
+    """What was seen and what was found; every alert is in one incident, but those ``suppressed`` are in none.
 
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
     ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
-    (docs/context.md).
+    (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for.
     """
 
     flows: int
@@ -42,8 +43,10 @@ class Detected:
     unconfirmed: int
     overflow: int
     evicted: int
+    missing_columns: tuple[str, ...]
     alerts: tuple[Alert, ...]
     incidents: tuple[Alert, ...]
+    suppressed: tuple[Alert, ...] = ()
 
 
 def detect(
@@ -52,8 +55,9 @@ def detect(
     model: ModelSearch | None,
     *,
     everything: bool = False,
+    suppression: Suppression | None = None,
 ) -> Detected:
-    """Show every batch to the behaviour detectors and the model, and make incidents of what they find.
+    """Show every batch to the behaviour detectors and the model, and make incidents of what no rule suppresses.
 
     ``everything`` makes alerts of low severity also of what the model flagged and is not believed.
 
@@ -70,9 +74,10 @@ def detect(
             model.add(batch)
     settled = model.settle(with_too_few=True) if model is not None else None
     seen = list(behaviours.alerts()) if behaviours is not None else []
-    believed, unconfirmed = _believed(seen, settled, alone=behaviours is None)
+    blind = behaviours.missing_columns if behaviours is not None else ()
+    believed, unconfirmed = _believed(seen, settled, alone=behaviours is None or bool(blind))
     doubted = _doubted(settled, unconfirmed) if everything else []
-    alerts = [*seen, *believed, *doubted]
+    alerts, suppressed = (suppression or Suppression()).split([*seen, *believed, *doubted])
     return Detected(
         flows=flows,
         packets=packets,
@@ -81,8 +86,10 @@ def detect(
         unconfirmed=sum(alert.flows for alert in unconfirmed),
         overflow=(settled.overflow if settled else 0) + (behaviours.overflow_flows if behaviours else 0),
         evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
+        missing_columns=blind,
         alerts=tuple(in_order(alerts)),
         incidents=tuple(incidents_of(alerts)),
+        suppressed=tuple(in_order(suppressed)),
     )
 
 
@@ -97,7 +104,8 @@ def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) 
 def _is_confirmed(alert: Alert, seen: Sequence[Alert]) -> bool:
     hosts = {*alert.sources, *alert.targets}
     return any(
-        other.start_ns <= alert.end_ns + LINK_GAP_NS
+        other.category == alert.category
+        and other.start_ns <= alert.end_ns + LINK_GAP_NS
         and alert.start_ns <= other.end_ns + LINK_GAP_NS
         and not hosts.isdisjoint((*other.sources, *other.targets))
         for other in seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from netsift.alerts.suspects import Hashes, Run, SingleFlows, Suspects
+from netsift.alerts.suspects import Hashes, Key, Run, SingleFlows, Suspects
 from netsift.detectors.behaviour.base import Behaviour, Episode, FlowView, Rows, Scope, needs_several
 
 DEFAULT_MAX_EPISODES: Final = 20_000
@@ -33,7 +34,9 @@ class Episodes:
     max_episodes: int = DEFAULT_MAX_EPISODES
     max_members: int = DEFAULT_MAX_MEMBERS
     overflow_flows: int = 0
-    _open: dict[int, list[Episode]] = field(default_factory=dict)
+    _open: dict[Key, list[Episode]] = field(default_factory=dict)
+    _hash_of: dict[Key, int] = field(default_factory=dict)
+    _known: set[int] = field(default_factory=set)
     _single: SingleFlows = field(init=False)
     _count: int = 0
     _members: int = 0
@@ -65,7 +68,7 @@ class Episodes:
             return np.zeros(len(hashes), np.bool_)
         values = hashes.tolist()
         different = set(values)
-        met = (different & self._open.keys()) | self._single.among(different)
+        met = (different & self._known) | self._single.among(different)
         if len(different) < len(values):
             met |= {value for value, times in Counter(values).items() if times > 1}
         alone: Rows = single & ~np.isin(hashes, np.array(sorted(met), np.uint64)) if met else single
@@ -78,13 +81,15 @@ class Episodes:
 
     def _place(self, flows: Suspects, value: int, run: Run) -> None:
         key = flows.key(run.best)
-        episode = self._near(value, key, run.start_ns, run.end_ns)
+        episode = self._near(key, run.start_ns, run.end_ns)
         if episode is None:
             if not self._has_room():
                 self.overflow_flows += len(run.places)
                 return
             episode = Episode(key, run.start_ns, run.end_ns)
-            self._open.setdefault(value, []).append(episode)
+            insort(self._open.setdefault(key, []), episode, key=_start_ns)
+            self._hash_of[key] = value
+            self._known.add(value)
             self._count += 1
         self._grow(episode, flows, run)
 
@@ -92,15 +97,33 @@ class Episodes:
     def _gap_ns(self) -> int:
         return int(self.behaviour.gap_s * 1e9)
 
-    def _near(self, value: int, key: tuple[str, ...], start_ns: int, end_ns: int) -> Episode | None:
-        for episode in reversed(self._open.get(value, ())):
-            if (
-                episode.key == key
-                and start_ns <= episode.end_ns + self._gap_ns
-                and end_ns >= episode.start_ns - self._gap_ns
-            ):
-                return episode
-        return None
+    def _near(self, key: Key, start_ns: int, end_ns: int) -> Episode | None:
+        """Return the episode to which a time belongs; those that it joins become one."""
+        episodes = self._open.get(key, [])
+        # Episodes of a key are in order of start and further apart than the gap, so they are in order of end as well.
+        first = bisect_left(episodes, start_ns - self._gap_ns, key=_end_ns)
+        last = bisect_right(episodes, end_ns + self._gap_ns, key=_start_ns)
+        if first >= last:
+            return None
+        for other in episodes[first + 1 : last]:
+            self._unite(episodes[first], other)
+        del episodes[first + 1 : last]
+        episodes[first].start_ns = min(episodes[first].start_ns, start_ns)
+        return episodes[first]
+
+    def _unite(self, episode: Episode, other: Episode) -> None:
+        self._count -= 1
+        self._members -= len(other.sources) + len(other.targets) + len(other.ports)
+        episode.end_ns = max(episode.end_ns, other.end_ns)
+        episode.flows += other.flows
+        episode.packets += other.packets
+        episode.bytes += other.bytes
+        if (other.peak, -other.peak_ns) > (episode.peak, -episode.peak_ns):
+            episode.peak, episode.peak_ns, episode.facts = other.peak, other.peak_ns, other.facts
+        for name in ("sources", "targets", "ports"):
+            self._extend(episode, name, getattr(other, name))
+        episode.truncated |= other.truncated
+        episode.samples = _first(episode.samples + other.samples)
 
     def _has_room(self) -> bool:
         if self._count >= self.max_episodes:
@@ -112,8 +135,10 @@ class Episodes:
         small = [one for of_key in self._open.values() for one in of_key if self.behaviour.strength(one) < 1]
         small.sort(key=lambda one: one.end_ns)
         forgotten = {id(one) for one in small[: (len(small) + 1) // 2]}
-        kept = {value: [one for one in of_key if id(one) not in forgotten] for value, of_key in self._open.items()}
-        self._open = {value: of_key for value, of_key in kept.items() if of_key}
+        kept = {key: [one for one in of_key if id(one) not in forgotten] for key, of_key in self._open.items()}
+        self._open = {key: of_key for key, of_key in kept.items() if of_key}
+        self._hash_of = {key: self._hash_of[key] for key in self._open}
+        self._known = set(self._hash_of.values())
         self._count -= len(forgotten)
         self._members = sum(len(one.sources) + len(one.targets) + len(one.ports) for one in self.episodes())
 
@@ -122,14 +147,15 @@ class Episodes:
         episode.flows += len(run.places)
         episode.packets += run.packets
         episode.bytes += run.bytes
-        if flows.measure[run.best] > episode.peak:
-            episode.peak = float(flows.measure[run.best])
+        peak, peak_ns = flows.peak(run.best)
+        if (peak, -peak_ns) > (episode.peak, -episode.peak_ns):
+            episode.peak, episode.peak_ns = peak, peak_ns
             episode.facts = flows.facts_of(run.best)
         self._extend(episode, "sources", flows.distinct("src_ip", run.places))
         self._extend(episode, "targets", flows.distinct("dst_ip", run.places))
         self._extend(episode, "ports", flows.ports(run.places))
-        if len(episode.samples) < SAMPLES:
-            episode.samples += flows.samples(run.places[: SAMPLES - len(episode.samples)])
+        if len(episode.samples) < SAMPLES or run.start_ns < episode.samples[-1]["start_time"]:
+            episode.samples = _first(episode.samples + flows.samples(run.places[:SAMPLES]))
 
     def _extend(self, episode: Episode, name: str, new: set[Any]) -> None:
         known: set[Any] = getattr(episode, name)
@@ -140,3 +166,16 @@ class Episodes:
             new = set(sorted(new)[:room])
         known |= new
         self._members += len(new)
+
+
+def _start_ns(episode: Episode) -> int:
+    return episode.start_ns
+
+
+def _end_ns(episode: Episode) -> int:
+    return episode.end_ns
+
+
+def _first(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the samples that began first."""
+    return sorted(samples, key=lambda sample: int(sample["start_time"]))[:SAMPLES]

@@ -3,7 +3,8 @@
 Alerts belong together when no more than an hour lies between them and
 
 - the same host did both: a scan, then guessing, then a theft are one attack;
-- a host that was attacked acts in turn: the attacker has moved on, and when it does what was done to it, it spreads;
+- a host that somebody tried to get into acts in turn: the attacker has moved on, and when it does what was done to it,
+  it spreads (being scanned is no attempt: that happens to every host);
 - or they are floods of the same target, or the scans and guesses of many sources at the same target, which is what any
   host on the Internet sees all day: one incident, not a hundred.
 
@@ -30,7 +31,9 @@ MOST_ACTORS: Final = 8
 MOST_TIMELINE: Final = 50
 MOST_EVIDENCE: Final = 50
 _BY_MANY: Final = frozenset({"flood", "scan", "brute_force"})
-_SPREADING: Final = frozenset({"scan", "brute_force", "infiltration", "exploit"})
+_ATTEMPTS: Final = frozenset({"brute_force", "infiltration", "exploit", "web_attack"})
+"""What may have got an attacker into the target."""
+
 _STAGES: Final = ("scan", "exploit", "web_attack", "brute_force", "infiltration", "c2", "tunnel", "exfiltration")
 """The order in which an intrusion goes on; floods are no stage of one."""
 
@@ -96,7 +99,7 @@ def _links(ordered: Sequence[Alert]) -> Iterator[tuple[int, int]]:
             if category == "flood" or len(sources) >= MANY_SOURCES:
                 yield from pairwise(run)
     for place, alert in enumerate(ordered):
-        for host in alert.targets:
+        for host in alert.targets if alert.category in _ATTEMPTS else ():
             later = [other for other in acts.get(host, ()) if _follows(alert, ordered[other])]
             yield from ((place, other) for other in later[:1])
 
@@ -134,7 +137,7 @@ def _spreading(ordered: Sequence[Alert]) -> Iterator[Alert]:
             if before is not None and (host, alert.category) not in known and _follows(before, alert):
                 yield _spread(host, before, alert)
             known.add((host, alert.category))
-        if alert.category in _SPREADING:
+        if alert.category in _ATTEMPTS:
             for host in alert.targets:
                 done_to.setdefault((host, alert.category), alert)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from netsift.detectors.behaviour.base import NO_INTEGER, SAMPLE_COLUMNS, Behaviour, FlowView, Scope
 
 Integers = npt.NDArray[np.int64]
+Key = tuple[str, ...]
 Hashes = npt.NDArray[np.uint64]
 
 KEYS: Final[dict[Scope, tuple[str, ...]]] = {
@@ -112,7 +113,7 @@ class Suspects:
             dict.fromkeys(_ADDRESSES, np.arange(len(places))), texts,
         )  # fmt: skip
 
-    def key(self, place: int) -> tuple[str, ...]:
+    def key(self, place: int) -> Key:
         """Return the key of one flow."""
         return tuple(self.texts[name][self.codes[name][place]] for name in KEYS[self.scope])
 
@@ -144,6 +145,10 @@ class Suspects:
             np.array([place]), int(self.numbers["start_time"][place]), int(self.end_ns[place]),
             int(self.numbers["packets"][place]), int(self.bytes[place]), place,
         )  # fmt: skip
+
+    def peak(self, place: int) -> tuple[float, int]:
+        """Return the measure of one flow and its start in ns."""
+        return float(self.measure[place]), int(self.numbers["start_time"][place])
 
     def facts_of(self, place: int) -> dict[str, float]:
         """Return the facts of one flow."""

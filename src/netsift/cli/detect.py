@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,7 +15,8 @@ import typer
 from netsift.cli import options
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
-from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures
+from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
+from netsift.cli.places import suppressions_file
 from netsift.cli.progress import (
     announce_compilation,
     counted,
@@ -29,6 +31,7 @@ from netsift.files import whole_file
 if TYPE_CHECKING:
     from netsift.alerts.detection import Detected
     from netsift.alerts.schema import Alert
+    from netsift.alerts.suppression import Suppression
     from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
     from netsift.sources.captures import CaptureSettings
@@ -36,6 +39,17 @@ if TYPE_CHECKING:
 
 FOUND: Final = 4
 """Exit status of ``--fail-on`` when there is an incident of that severity."""
+
+AlertsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        show_default=False,
+        help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
+    ),
+]
 
 HELP = f"""
 Find attacks in captures or flow files and say why.
@@ -84,31 +98,25 @@ class _Task:
     rate: float
     everything: bool
     quiet: bool
+    suppression: Suppression
 
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="detect", help=HELP)(reads_captures(detect))
+    command = with_options(detect, "suppression", suppression_options)
+    application.command(name="detect", help=HELP)(reads_captures(command))
 
 
 def detect(
     inputs: options.Inputs,
     settings: CaptureSettings,
+    suppression: Suppression,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", show_default=False, help="Model file; the one in the package unless given."),
     ] = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="Behaviour detectors only.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default=False,
-            help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
-        ),
-    ] = None,
+    output: AlertsFile = None,
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
@@ -143,20 +151,44 @@ def detect(
     chosen = model or default_model()
     keep_apart([*inputs, chosen], (output, stats))
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet)
+    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression)
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
     say_if_empty(statistics)
     if not quiet:
         _say(task, found, drift, statistics)
+    _say_suppressed(suppression, found)
     if output is not None:
-        _write([*found.incidents, *found.alerts], output, output_format)
+        _write([*found.incidents, *found.alerts, *found.suppressed], output, output_format)
     if explain is not None:
         _explain(found, explain)
     elif output != STANDARD_STREAM:
         _show(found.incidents, limit, quiet=quiet)
     raise typer.Exit(_exit_status(found, statistics, fail_on))
+
+
+def suppression_options(
+    *,
+    suppressions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Rules that hide alerts (netsift suppress); the user's own, if there are any, unless given.",
+        ),
+    ] = None,
+    no_suppressions: Annotated[bool, typer.Option("--no-suppressions", help="Hide nothing.")] = False,
+) -> Suppression:
+    """Return the rules that apply now: those of a file, or the user's own."""
+    from netsift.alerts.suppression import Suppression, read_rules
+
+    if no_suppressions and suppressions is not None:
+        raise UsageError("--no-suppressions and --suppressions exclude each other")
+    chosen = suppressions or suppressions_file()
+    if no_suppressions or (suppressions is None and not chosen.exists()):
+        return Suppression()
+    return Suppression.at(read_rules(chosen), datetime.now(UTC))
 
 
 def default_model() -> Path:
@@ -173,7 +205,8 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
     from netsift.evaluation.drift import DriftWatch
-    from netsift.kernels.jit import mark_compiled
+    from netsift.kernels.jit import CONTEXT, METER, mark_compiled
+    from netsift.models.context import with_needed_context
     from netsift.sources.flows import is_flow_table, read_flows
 
     watch = search = None
@@ -181,12 +214,13 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
         search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
-    if not all(is_flow_table(name) for name in task.inputs):
-        announce_compilation(quiet=task.quiet)
-    batches = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
-    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything)
-    if statistics.packets_metered:
-        mark_compiled()
+    parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
+    announce_compilation(*parts, quiet=task.quiet)
+    flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
+    batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
+    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything, suppression=task.suppression)
+    if found.flows:
+        mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
 
 
@@ -205,8 +239,20 @@ def _counts(found: Detected) -> dict[str, int]:
         "flows_without_room": found.overflow,
         "context_evicted": found.evicted,
         "alerts": len(found.alerts),
+        "alerts_suppressed": len(found.suppressed),
         "incidents": len(found.incidents),
     }
+
+
+def _say_suppressed(suppression: Suppression, found: Detected) -> None:
+    """Say what rules hid, also where no counts are asked for: nothing is hidden in silence."""
+    if not found.suppressed:
+        return
+    hidden = counted(len(found.suppressed), "alert")
+    typer.echo(f"{hidden} suppressed by rules; --no-suppressions shows all:", err=True)
+    for rule in suppression.rules:
+        if count := suppression.hidden[rule.id]:
+            typer.echo(f"  {rule.id}  {count:,}  {rule.words()}: {rule.reason}", err=True)
 
 
 def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
@@ -218,6 +264,9 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
     what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
     typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
+    if found.missing_columns:
+        lacking = ", ".join(found.missing_columns)
+        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")
@@ -273,7 +322,7 @@ def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -
 
 
 def _explain(found: Detected, wanted: str) -> None:
-    named = [one for one in (*found.incidents, *found.alerts) if one.id == wanted]
+    named = [one for one in (*found.incidents, *found.alerts, *found.suppressed) if one.id == wanted]
     if not named:
         raise UsageError(f"--explain: there is no incident or alert {wanted} in these flows")
     print_alerts(named, full=True)

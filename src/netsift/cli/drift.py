@@ -48,6 +48,7 @@ def drift(
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.models.bundle import load_bundle
+    from netsift.models.context import with_needed_context
     from netsift.sources.flows import is_flow_table, read_flows
     from netsift.sources.statistics import ReadStatistics
 
@@ -56,7 +57,8 @@ def drift(
     if not all(is_flow_table(name) for name in inputs):
         announce_compilation(quiet=False)
     detector, watch = ModelDetector(bundle), DriftWatch(bundle)
-    for batch in with_progress(read_flows(inputs, settings, statistics), statistics, quiet=False):
+    flows = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=False)
+    for batch in with_needed_context(flows, detector.feature_names):
         watch.observe(detector.score(batch))
     if statistics.packets_metered:
         mark_compiled()

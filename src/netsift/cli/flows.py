@@ -14,6 +14,10 @@ from netsift.cli.progress import announce_compilation, report_statistics, say_if
 from netsift.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyarrow import RecordBatch
+
     from netsift.sources.captures import CaptureSettings
     from netsift.sources.statistics import ReadStatistics
 
@@ -27,6 +31,8 @@ Turn captures into flow records, one row per bidirectional flow (columns: docs/f
   netsift flows /var/captures/ -o flows.csv --columns cicflowmeter
 
   netsift flows capture.pcapng.gz --columns src_ip,dst_ip,dst_port,bytes --stats counts.json
+
+  netsift flows capture.pcap -o flows.parquet --context
 
   tcpdump -i eth0 -w - | netsift flows - --format jsonl
 
@@ -58,6 +64,9 @@ def flows(
     columns: Annotated[
         str, typer.Option(help="netsift, cicflowmeter, cicflowmeter-2018, or column names with commas between.")
     ] = "netsift",
+    context: Annotated[
+        bool, typer.Option("--context", help="Also what the flows around each flow say (docs/context.md).")
+    ] = False,
     stats: options.Stats = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -70,7 +79,9 @@ def flows(
     target = None if output == STANDARD_STREAM else output
     keep_apart(inputs, (target, stats))
     statistics = ReadStatistics()
-    _write_flows(inputs, settings, statistics, target, _chosen_format(target, file_format), columns, quiet=quiet)
+    _write_flows(
+        inputs, settings, statistics, target, _chosen_format(target, file_format), columns, context=context, quiet=quiet
+    )
     if statistics.packets_metered:
         mark_compiled()
     report_statistics(statistics, stats, quiet=quiet)
@@ -95,6 +106,7 @@ def _write_flows(
     file_format: str,
     columns: str,
     *,
+    context: bool,
     quiet: bool,
 ) -> None:
 
@@ -104,9 +116,28 @@ def _write_flows(
     from netsift.sources.flows import read_flows
 
     select = column_selection(columns)
+    if context:
+        select = _and_context(select)
     schema = select(empty_batch()).schema
     announce_compilation(quiet=quiet)
     batches = with_progress(read_flows(inputs, settings, statistics), statistics, quiet=quiet)
     with flow_output(output, file_format, schema) as writer:
         for batch in batches:
             writer.write(select(batch))
+
+
+def _and_context(select: Callable[[RecordBatch], RecordBatch]) -> Callable[[RecordBatch], RecordBatch]:
+    """Return a selection of columns that has the context columns of the flows behind them."""
+    import pyarrow as pa
+
+    from netsift.context.tracker import ContextTracker
+
+    tracker = ContextTracker()
+
+    def selected(batch: RecordBatch) -> RecordBatch:
+        (whole,) = tracker.with_context([batch])
+        chosen, context = select(batch), whole.select(list(tracker.names))
+        schema = pa.schema([*chosen.schema, *context.schema], metadata=chosen.schema.metadata)
+        return pa.RecordBatch.from_arrays([*chosen.columns, *context.columns], schema=schema)
+
+    return selected

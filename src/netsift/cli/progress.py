@@ -38,12 +38,12 @@ SKIP_MEANINGS: Final = {
 """What each reason for skipping a packet means; docs/bad-input.md says more."""
 
 
-def announce_compilation(*, quiet: bool) -> None:
-    """Say that the first run compiles, because it is the one that takes long."""
+def announce_compilation(*parts: str, quiet: bool) -> None:
+    """Say that the first run compiles, because it is the one that takes long; the meter unless parts are named."""
     from netsift.kernels.jit import cache_directory, forgo_linear_algebra, is_compiled
 
     forgo_linear_algebra()
-    if quiet or is_compiled():
+    if quiet or is_compiled(*parts):
         return
     if cache_directory() is None:
         typer.echo(

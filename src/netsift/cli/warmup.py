@@ -17,14 +17,16 @@ def warmup() -> None:
     started = time.monotonic()
     import numpy as np
 
+    from netsift.alerts.behaviour import BehaviourSearch
     from netsift.cli.detect import default_model
-    from netsift.kernels.jit import cache_directory
+    from netsift.kernels.jit import CONTEXT, cache_directory, mark_compiled
     from netsift.models.bundle import load_bundle
     from netsift.sources.warmup import compile_all
 
     bundle = load_bundle(default_model())
     bundle.explanation.contributions(np.zeros((1, len(bundle.manifest.features)), dtype=np.float32))
-    compile_all()
+    BehaviourSearch().add(compile_all())
+    mark_compiled(CONTEXT)
     folder = cache_directory()
     place = f"kept in {folder}" if folder else "not kept: no cache directory can be written"
     typer.echo(f"compiled in {time.monotonic() - started:.1f} s, {place}", err=True)

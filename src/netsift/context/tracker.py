@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +21,24 @@ REQUIRED_COLUMNS: Final = (
     "start_time", "end_time", "src_ip", "dst_ip", "dst_port", "protocol", "packets", "bytes_fwd", "bytes_bwd",
     "packets_bwd",
 )  # fmt: skip
-"""Columns without which there is no context; ``conn_state``, ``icmp_type`` and ``part`` are used where they are."""
+"""Columns without which there is no context; ``conn_state``, ``payload_packets``,
+``packets_fwd``, ``syn_packets_fwd``, ``icmp_type`` and ``part`` are used where they are."""
 
 FAILED_STATES: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
 """States of a TCP connection that never came about."""
 RESET_STATES: Final = ("REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH")
 
 _TCP: Final = 6
-_ROWS_PER_TILE: Final = 512
-"""So many rows of entities stay in the processor's cache until their columns are written."""
+_ICMP: Final = 1
+_ICMPV6: Final = 58
+_FARTHEST_NS: Final = 2**62
+"""Times are taken to lie within 146 years of 1970, so that their differences fit 64 bits."""
+
+MOST: Final = 1e12
+"""No flow counts more packets or bytes than this."""
+
+_ROWS_PER_TILE: Final = 64
+"""So many rows of entities, 80 kB, stay in the processor's cache until their columns are written."""
 
 _DEFAULT_KEY: Final = (0x6E65747369667420, 0x636F6E7465787420)
 
@@ -87,13 +96,23 @@ def _tables(settings: ContextSettings) -> _Tables:
     )  # fmt: skip
 
 
+def _scratch() -> tuple[npt.NDArray[Any], ...]:
+    """Return what the kernel works in: decays, times, places, and the keys and entities of a tile of flows."""
+    return (
+        np.empty((layout.ENTITIES + 3, len(layout.WINDOWS_S))), np.empty(layout.ENTITIES + 1, np.int64),
+        np.empty(layout.ENTITIES, np.int64), np.empty((_ROWS_PER_TILE, layout.ENTITIES + 1), np.uint64),
+        np.zeros((_ROWS_PER_TILE, layout.ENTITIES), layout.SNAPSHOT),
+    )  # fmt: skip
+
+
 @dataclass(slots=True)
 class ContextTracker:
     """Remembers hosts, pairs and services, and gives every flow the context columns asked for.
 
     A flow counts itself. Flows are taken in the order in which they come, and how they are cut into batches changes
-    nothing. Memory is that of the tables, whatever comes (about 110 MB with the default settings when all are full).
-    Columns that a flow lacks (of another meter) count as 0.
+    nothing. Memory is that of the tables, whatever comes (about 190 MB with the default settings when all are full).
+    Numbers that a flow lacks count as 0, a flow without ``packets_bwd`` as answered; a flow without a start has no
+    context and is part of none.
 
     Example:
         >>> from netsift.context.tracker import ContextTracker
@@ -107,6 +126,7 @@ class ContextTracker:
     counts: ContextCounts = field(default_factory=ContextCounts)
     _memory: _Tables = field(init=False)
     _wanted: npt.NDArray[np.int64] = field(init=False)
+    _scratch: tuple[npt.NDArray[Any], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Reserve the tables; memory is used as they fill."""
@@ -119,6 +139,13 @@ class ContextTracker:
         ]
         self._wanted = np.array(wanted, np.int64).reshape(-1, 3)
         self._memory = _tables(self.settings)
+        self._scratch = _scratch()
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of all tables; the system gives them as they are first used."""
+        memory = self._memory
+        return sum(table.nbytes for table in (memory.tags, memory.entries, memory.triple_tags, memory.triple_last_ns))
 
     def add(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
         """Take a flow batch; return (columns, rows) context values in the order of ``names``, NaN for no value.
@@ -126,23 +153,21 @@ class ContextTracker:
         Raises:
             InputError: the batch lacks columns that the context is made of; all of them are named.
         """
+        timed = pc.is_valid(batch.column("start_time")) if "start_time" in batch.schema.names else None
+        if timed is not None and batch.column("start_time").null_count:
+            columns = np.full((len(self.names), batch.num_rows), np.nan, np.float32)
+            columns[:, timed.to_numpy(zero_copy_only=False)] = self._columns(batch.filter(timed))
+            return columns
+        return self._columns(batch)
+
+    def _columns(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
         flows = _context_flows(batch, self.settings.hash_key)
         columns = np.empty((len(self.names), len(flows)), np.float32)
-        memory, rows = self._memory, min(_ROWS_PER_TILE, max(len(flows), 1))
-        keys, state = np.empty((rows, layout.ENTITIES + 1), np.uint64), np.zeros(2, np.int64)
-        entities = np.empty((rows, layout.ENTITIES), layout.ENTRY)
-        scratch, before, places = np.empty((2, len(layout.WINDOWS_S))), np.empty(6, np.int64), np.empty(5, np.int64)
-        for start in range(0, len(flows), rows):
-            tile = flows[start : start + rows]
-            some = len(tile)
-            kernels.entity_keys(tile, keys[:some])
-            kernels.update_context(
-                tile, keys[:some], memory.tags, memory.entries, memory.shape, memory.triple_tags,
-                memory.triple_last_ns, state, scratch, before, places, entities[:some],
-            )  # fmt: skip
-            part = np.empty((len(self.names), some), np.float32)
-            kernels.write_context_columns(tile, entities[:some], self._wanted, part)
-            columns[:, start : start + some] = part
+        memory, state = self._memory, np.zeros(2, np.int64)
+        kernels.context_columns(
+            flows, memory.tags, memory.entries, memory.shape, memory.triple_tags, memory.triple_last_ns, state,
+            *self._scratch, self._wanted, columns,
+        )  # fmt: skip
         self.counts.flows += len(flows)
         self.counts.entities_evicted += int(state[0])
         self.counts.triples_evicted += int(state[1])
@@ -172,24 +197,50 @@ def _context_flows(batch: pa.RecordBatch, hash_key: tuple[int, int]) -> npt.NDAr
     group = np.zeros(batch.num_rows, np.uint8)
     for name, column in (("source", "src_ip"), ("destination", "dst_ip")):
         flows[name] = address_hashes(batch.column(column), group, hash_key)
-    flows["start_ns"] = _integers(batch, "start_time")
-    flows["end_ns"] = np.maximum(flows["start_ns"], _integers(batch, "end_time"))
+    flows["start_ns"] = _times(batch, "start_time")
+    flows["end_ns"] = np.maximum(flows["start_ns"], _times(batch, "end_time"))
     for name in ("packets", "bytes_fwd", "bytes_bwd"):
-        flows[name] = np.clip(_numbers(batch, name), 0, 1e12)
+        flows[name] = np.clip(_numbers(batch, name), 0, MOST)
     protocol = _integers(batch, "protocol")
-    port = np.maximum(_integers(batch, "dst_port"), _integers(batch, "icmp_type"))
-    flows["service"] = (protocol & 0xFF) << 16 | (port & 0xFFFF)
-    flows["continued"] = _integers(batch, "part") > 0
+    flows["service"] = _services(batch, protocol)
+    if "part" in batch.schema.names:
+        flows["continued"] = _integers(batch, "part") > 0
     state = _states(batch)
-    flows["failed"] = np.isin(state, FAILED_STATES_CODES) & (protocol == _TCP)
-    flows["reset"] = np.isin(state, RESET_STATES_CODES)
+    flows["failed"] = (_IS_FAILED[state] | _came_to_nothing(batch, state)) & (protocol == _TCP)
+    flows["reset"] = _IS_RESET[state]
     # Nobody answers a group address, so that no answer means nothing there.
-    flows["unanswered"] = (_numbers(batch, "packets_bwd") == 0) & (group == 0)
+    flows["unanswered"] = (_integers(batch, "packets_bwd") == 0) & (group == 0)
     return flows
 
 
-FAILED_STATES_CODES: Final = tuple(CONNECTION_STATES.index(state) for state in FAILED_STATES)
-RESET_STATES_CODES: Final = tuple(CONNECTION_STATES.index(state) for state in RESET_STATES)
+def _came_to_nothing(batch: pa.RecordBatch, state: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which connections were accepted, but reset or never acknowledged before anybody said a word."""
+    silent = _integers(batch, "payload_packets") == 0
+    forward = _integers(batch, "packets_fwd")
+    only_asked = (forward == _integers(batch, "syn_packets_fwd")) & (forward > 0)
+    nothing: npt.NDArray[np.bool_] = silent & (_IS_CUT[state] | (_IS_ESTABLISHED[state] & only_asked))
+    return nothing
+
+
+def _services(batch: pa.RecordBatch, protocol: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return protocol and destination port, of ICMP the type, as one number; -1 & 0x1FFFF stands for an unknown one."""
+    port = _integers(batch, "dst_port")
+    if "icmp_type" in batch.schema.names:
+        kind = _integers(batch, "icmp_type")
+        port = np.where(((protocol == _ICMP) | (protocol == _ICMPV6)) & (kind >= 0), kind, port)
+    services: npt.NDArray[np.int64] = (protocol & 0x1FF) << 17 | (port & 0x1FFFF)
+    return services
+
+
+def _states_in(states: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return whether each code of a connection state is one of these; the last, -1, is not known and none."""
+    return np.array([*(state in states for state in CONNECTION_STATES), False])
+
+
+_IS_FAILED: Final = _states_in(FAILED_STATES)
+_IS_RESET: Final = _states_in(RESET_STATES)
+_IS_CUT: Final = _states_in(("RSTO", "RSTR"))
+_IS_ESTABLISHED: Final = _states_in(("S1",))
 
 
 def address_hashes(
@@ -217,6 +268,16 @@ def _integers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
     return values
 
 
+def _times(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
+    """Return times in ns since 1970, the earliest of all for null."""
+    column = batch.column(name)
+    if pa.types.is_timestamp(column.type) and column.type.unit != "ns":
+        column = pc.cast(column, pa.timestamp("ns", column.type.tz), safe=False)
+    times = pc.fill_null(pc.cast(column, pa.int64(), safe=False), -_FARTHEST_NS).to_numpy(zero_copy_only=False)
+    clipped: npt.NDArray[np.int64] = np.clip(times, -_FARTHEST_NS, _FARTHEST_NS)
+    return clipped
+
+
 def _numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:
     values = pc.fill_null(pc.cast(batch.column(name), pa.float64(), safe=False), 0)
     numbers: npt.NDArray[np.float64] = np.nan_to_num(values.to_numpy(zero_copy_only=False), posinf=0, neginf=0)
@@ -234,5 +295,5 @@ def _states(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
     entries = pc.fill_null(pc.index_in(pc.cast(column.dictionary, pa.string()), value_set=known), -1)
     places = pc.fill_null(pc.cast(column.indices, pa.int64()), len(entries)).to_numpy(zero_copy_only=False)
-    found: npt.NDArray[np.int64] = np.append(entries.to_numpy(zero_copy_only=False).astype(np.int64), -1)[places]
-    return found
+    states: npt.NDArray[np.int64] = np.append(entries.to_numpy(zero_copy_only=False).astype(np.int64), -1)[places]
+    return states

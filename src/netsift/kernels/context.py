@@ -3,8 +3,8 @@
 A sum over a window of τ seconds weighs a flow of age a with e^(−a/τ), after the damped windows of Y. Mirsky et al.,
 "Kitsune", NDSS 2018. A damped number of distinct things weighs each thing with the age of its last flow; it is kept
 exactly, without a sketch, because the thing itself has an entry that knows when it was last seen: a flow that comes
-again after g seconds adds 1 − e^(−g/τ). Means and spreads are updated as in B. P. Welford, Technometrics 4, 1962, with
-damped weights.
+again after g seconds adds 1 − e^(−g/τ). Means and variances are updated as in T. Finch, "Incremental calculation of
+weighted mean and variance", 2009, section 4; they need not age.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from netsift.kernels.context_layout import (
     FAILED,
     FLOWS,
     GAP_MEAN,
-    GAP_SQUARES,
+    GAP_REGULARITY,
     GAP_STD,
+    GAP_VARIANCE,
     GAP_WEIGHT,
     NEVER,
+    NOTHING,
     PACKETS,
     PAIR,
     RESETS,
     SIZE_MEAN,
-    SIZE_SQUARES,
     SIZE_STD,
+    SIZE_VARIANCE,
     SOURCE,
     SOURCE_SERVICE,
     TRIPLES,
@@ -71,7 +73,7 @@ def _key(first, second, kind):
 
 
 @kernel
-def entity_keys(flows, keys):
+def _entity_keys(flows, keys):
     """Fill (rows, 6) with the keys of each flow's five entities and of its triple."""
     for row in range(len(flows)):
         source, destination = flows[row].source, flows[row].destination
@@ -158,23 +160,31 @@ def _clear(entry, flow):
     values = entry.values
     for window in range(len(WINDOWS_S)):
         for value in range(VALUES):
-            values[window, value] = np.float32(0)
+            values[window, value] = 0.0
 
 
 @inline_kernel
 def _age(values, decay):
     for window in range(len(WINDOWS_S)):
-        share = np.float32(decay[window])
+        share = decay[window]
         for value in range(SIZE_MEAN):
-            values[window, value] *= share
+            aged = values[window, value] * share
+            values[window, value] = aged if aged > NOTHING else 0.0
 
 
 @inline_kernel
-def _add_gap(values, window, gap_s, weight):
-    values[window, GAP_WEIGHT] += weight
-    before = gap_s - values[window, GAP_MEAN]
-    values[window, GAP_MEAN] += weight * before / values[window, GAP_WEIGHT]
-    values[window, GAP_SQUARES] += weight * before * (gap_s - values[window, GAP_MEAN])
+def _add_value(values, window, mean, weight, value, added):
+    """Add a value to the mean at ``mean`` and the variance behind it; the weights before it stand at ``weight``.
+
+    Nothing but the distance is subtracted, so that a small mean after great ones keeps its digits.
+    """
+    before = values[window, weight]
+    whole = 1.0 / (before + added)
+    rest, share = before * whole, added * whole
+    distance = value - values[window, mean]
+    values[window, weight] = before + added
+    values[window, mean] = rest * values[window, mean] + share * value
+    values[window, mean + 1] = rest * (values[window, mean + 1] + share * distance * distance)
 
 
 @inline_kernel
@@ -187,52 +197,56 @@ def _add_volume(values, window, flow, weight):
 
 @inline_kernel
 def _add_opened(values, window, flow, weight):
-    values[window, FLOWS] += weight
     values[window, FAILED] += weight * flow.failed
     values[window, UNANSWERED] += weight * flow.unanswered
-    size = flow.bytes_fwd + flow.bytes_bwd
-    before = size - values[window, SIZE_MEAN]
-    values[window, SIZE_MEAN] += weight * before / values[window, FLOWS]
-    values[window, SIZE_SQUARES] += weight * before * (size - values[window, SIZE_MEAN])
+    size = np.float64(flow.bytes_fwd) + np.float64(flow.bytes_bwd)
+    _add_value(values, window, SIZE_MEAN, FLOWS, size, weight)
 
 
 @inline_kernel
-def _update(entry, flow, decay, weight):
-    """Age an entity's sums to its latest flow and add this one; a flow that ended earlier counts as aged already."""
+def _update(entry, flow, elapsed, weight):
+    """Age an entity's sums to its latest flow and add this one; a flow that ended earlier counts as aged already.
+
+    ``elapsed`` holds the decays from the entity's last flow to this one.
+    """
     if _starts_anew(entry.last_ns, flow.end_ns):
         _clear(entry, flow)
     values = entry.values
-    late_ns = entry.last_ns - flow.end_ns
-    _decays(max(late_ns, 0), weight)
-    if late_ns < 0:
-        _decays(-late_ns, decay)
-        _age(values, decay)
+    _decays(max(entry.last_ns - flow.end_ns, 0), weight)
+    if entry.last_ns < flow.end_ns:
+        _age(values, elapsed)
         entry.last_ns = flow.end_ns
+    entry.first_ns = min(entry.first_ns, flow.start_ns)
     gap_ns = flow.start_ns - entry.last_start_ns
     has_gap = entry.last_start_ns != NEVER and gap_ns >= 0
     for window in range(len(WINDOWS_S)):
-        share = np.float32(weight[window])
-        _add_volume(values, window, flow, share)
-        if not flow.continued:
-            _add_opened(values, window, flow, share)
-            if has_gap:
-                _add_gap(values, window, np.float32(gap_ns * _SECONDS), share)
+        share = weight[window]
+        if share > NOTHING:
+            _add_volume(values, window, flow, share)
+            if not flow.continued:
+                _add_opened(values, window, flow, share)
+                if has_gap:
+                    _add_value(values, window, GAP_MEAN, GAP_WEIGHT, gap_ns * _SECONDS, share)
     if not flow.continued and (entry.last_start_ns == NEVER or gap_ns > 0):
         entry.last_start_ns = flow.start_ns
 
 
 @inline_kernel
-def _count_distinct(entry, place, end_ns, before_ns, decay, weight):
-    """Add to an entity what one of its distinct things gains by being seen at ``end_ns`` after ``before_ns``."""
-    seen_ns = end_ns if before_ns == NEVER else max(end_ns, before_ns)
-    _decays(max(entry.last_ns - seen_ns, 0), weight)
-    if before_ns == NEVER:
-        decay[:] = 0.0
-    else:
-        _decays(max(entry.last_ns - before_ns, 0), decay)
+def _count_distinct(entry, place, end_ns, before_ns, elapsed, decay, weight):
+    """Add to an entity what one of its distinct things gains by being seen at ``end_ns`` after ``before_ns``.
+
+    What was last seen outside the time that the entity remembers was seen in an earlier life of the entity.
+    """
     values = entry.values
+    known = before_ns != NEVER and entry.first_ns <= before_ns <= entry.last_ns
+    if entry.last_ns == end_ns:
+        for window in range(len(WINDOWS_S)):
+            values[window, place] += 1.0 - elapsed[window] if known else 1.0
+        return
+    _decays(entry.last_ns - max(end_ns, before_ns if known else end_ns), weight)
+    _decays(entry.last_ns - (before_ns if known else end_ns), decay)
     for window in range(len(WINDOWS_S)):
-        values[window, place] = np.float32(values[window, place] + weight[window] - decay[window])
+        values[window, place] += weight[window] - decay[window] if known else weight[window]
 
 
 @inline_kernel
@@ -258,17 +272,20 @@ def _see_triple(row_keys, end_ns, shape, tags, last_ns, state):
 
 
 @inline_kernel
-def _count_all_distinct(entries, places, end_ns, before, decay, weight):
+def _count_all_distinct(entries, places, end_ns, before, elapsed, decay, weight):
     """Destinations, ports and pairs of the source; sources, ports and pairs of the destination; and of the rest."""
-    source, destination = entries[places[SOURCE]], entries[places[DESTINATION]]
-    _count_distinct(source, DISTINCT, end_ns, before[PAIR], decay, weight)
-    _count_distinct(source, DISTINCT + 1, end_ns, before[SOURCE_SERVICE], decay, weight)
-    _count_distinct(source, DISTINCT + 2, end_ns, before[TRIPLES], decay, weight)
-    _count_distinct(destination, DISTINCT, end_ns, before[PAIR], decay, weight)
-    _count_distinct(destination, DISTINCT + 1, end_ns, before[DESTINATION_SERVICE], decay, weight)
-    _count_distinct(destination, DISTINCT + 2, end_ns, before[TRIPLES], decay, weight)
-    for kind in (PAIR, SOURCE_SERVICE, DESTINATION_SERVICE):
-        _count_distinct(entries[places[kind]], DISTINCT, end_ns, before[TRIPLES], decay, weight)
+    for kind, place, thing in (
+        (SOURCE, DISTINCT, PAIR),
+        (SOURCE, DISTINCT + 1, SOURCE_SERVICE),
+        (SOURCE, DISTINCT + 2, TRIPLES),
+        (DESTINATION, DISTINCT, PAIR),
+        (DESTINATION, DISTINCT + 1, DESTINATION_SERVICE),
+        (DESTINATION, DISTINCT + 2, TRIPLES),
+        (PAIR, DISTINCT, TRIPLES),
+        (SOURCE_SERVICE, DISTINCT, TRIPLES),
+        (DESTINATION_SERVICE, DISTINCT, TRIPLES),
+    ):
+        _count_distinct(entries[places[kind]], place, end_ns, before[thing], elapsed[thing], decay, weight)
 
 
 @inline_kernel
@@ -283,39 +300,53 @@ def _fetch_ahead(row, keys, tags, entries, shape, triple_tags):
             start = _bucket(keys[row + 4, kind], shape[kind, 0], shape[kind, 1])
             for place in range(start, start + WAYS):
                 if tags[place] == keys[row + 4, kind]:
-                    prefetch(entries, place, 5)
+                    prefetch(entries, place, 8)
                     break
 
 
+@inline_kernel
+def _take_snapshot(entry, snapshot):
+    snapshot.first_ns = entry.first_ns
+    values, copied = entry.values, snapshot.values
+    for window in range(len(WINDOWS_S)):
+        for value in range(VALUES):
+            copied[window, value] = np.float32(values[window, value])
+
+
 @kernel
-def update_context(flows, keys, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, out):
+def _update_entities(
+    flows, keys, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, snapshots
+):
     """Update all entities of every flow in turn, and write what each flow then finds.
 
-    ``flows`` (rows,) of :data:`FLOW`, ``keys`` of :func:`entity_keys`; ``shape`` (6, 2) int64 has the first bucket and
+    ``flows`` (rows,) of :data:`FLOW`, ``keys`` of :func:`_entity_keys`; ``shape`` (6, 2) int64 has the first bucket and
     the number of buckets (a power of two) of each table; ``state`` (2,) counts entities and triples that made room.
-    ``scratch`` (2, 4) float64, ``before`` (6,) and ``places`` (5,) int64 are scratch. ``out`` (rows, 5) of
-    :data:`ENTRY` receives the five entities as they are after the flow.
+    ``scratch`` (8, 4) float64, ``before`` (6,) and ``places`` (5,) int64 are scratch. ``snapshots`` (rows, 5) receives
+    the five entities as they are after the flow.
     """
-    decay, weight = scratch[0], scratch[1]
+    elapsed, decay, weight = scratch[:6], scratch[6], scratch[7]
     for row in range(len(flows)):
         _fetch_ahead(row, keys, tags, entries, shape, triple_tags)
         flow, row_keys = flows[row], keys[row]
         _find_entities(row_keys, tags, entries, shape, state, before, places)
         before[TRIPLES] = _see_triple(row_keys, flow.end_ns, shape, triple_tags, triple_last_ns, state)
+        for thing in range(ENTITIES + 1):
+            if _starts_anew(before[thing], flow.end_ns):
+                before[thing] = NEVER
+            else:
+                _decays(max(flow.end_ns - before[thing], 0), elapsed[thing])
         for kind in range(ENTITIES):
-            if _starts_anew(before[kind], flow.end_ns):
-                before[kind] = NEVER
-            _update(entries[places[kind]], flow, decay, weight)
-        _count_all_distinct(entries, places, flow.end_ns, before, decay, weight)
+            _update(entries[places[kind]], flow, elapsed[kind], weight)
+        _count_all_distinct(entries, places, flow.end_ns, before, elapsed, decay, weight)
         for kind in range(ENTITIES):
-            out[row, kind] = entries[places[kind]]
+            _take_snapshot(entries[places[kind]], snapshots[row, kind])
 
 
 @inline_kernel
 def _is_group_address(text, start, end):
     """Return whether the text is a multicast or broadcast address, to which nobody answers (RFC 1112, 919, 4291)."""
-    if end - start >= 2 and (text[start] | 0x20) == 0x66 and (text[start + 1] | 0x20) == 0x66:
-        return True
+    if end - start >= 6 and (text[start] | 0x20) == 0x66 and (text[start + 1] | 0x20) == 0x66:
+        return text[start + 4] == 0x3A
     octet, place = 0, start
     while place < end and 0x30 <= text[place] <= 0x39 and octet < 256:
         octet = octet * 10 + text[place] - 0x30
@@ -326,56 +357,81 @@ def _is_group_address(text, start, end):
     return 224 <= octet < 240 or (ends_in_255 and text[end - 4] == 0x2E)
 
 
+@inline_kernel
+def _word(text, start, end):
+    """Return up to eight bytes of the text as one number."""
+    word = np.uint64(0)
+    for place in range(start, min(start + 8, end)):
+        word = (word << np.uint64(8)) | np.uint64(text[place])
+    return word
+
+
 @kernel
 def hash_addresses(offsets, text, key_low, key_high, hashes, group):
     """Fill the keyed hash of every text, and 1 in ``group`` for multicast and broadcast addresses."""
     for row in range(len(hashes)):
         start, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
         hashed = np.uint64(end - start)
-        for word_start in range(start, end, 8):
-            word = np.uint64(0)
-            for place in range(word_start, min(word_start + 8, end)):
-                word = (word << np.uint64(8)) | np.uint64(text[place])
-            hashed = siphash_words(key_low, key_high, (hashed, word))
+        for part in range(start, end, 16):
+            first, second = _word(text, part, end), _word(text, part + 8, end)
+            hashed = siphash_words(key_low, key_high, (hashed, first, second))
         hashes[row] = hashed
         group[row] = _is_group_address(text, start, end)
 
 
 @inline_kernel
-def _spread(squares, weight):
-    return np.float32(sqrt(max(squares / weight, np.float32(0)))) if weight > 0 else np.float32(np.nan)
+def _regularity(mean, variance):
+    spread = np.float32(sqrt(variance))
+    return mean / (mean + spread) if mean + spread > 0 else np.float32(np.nan)
 
 
 @inline_kernel
-def _statistic(entry, first_seen_s, window, place):
-    values = entry.values
-    if place == AGE:
-        return np.float32(first_seen_s)
-    if place == SIZE_STD:
-        return _spread(values[window, SIZE_SQUARES], values[window, FLOWS])
-    if place == SIZE_MEAN:
-        return values[window, SIZE_MEAN] if values[window, FLOWS] > 0 else np.float32(np.nan)
-    if place < VALUES and place != GAP_MEAN:
+def _statistic(values, window, place):
+    if place < SIZE_MEAN:
         return values[window, place]
-    if not values[window, GAP_WEIGHT] > 0:
+    weight = FLOWS if place in (SIZE_MEAN, SIZE_STD) else GAP_WEIGHT
+    if not values[window, weight] > 0:
         return np.float32(np.nan)
-    mean = values[window, GAP_MEAN]
-    if place == GAP_MEAN:
-        return mean
-    spread = _spread(values[window, GAP_SQUARES], values[window, GAP_WEIGHT])
+    if place == SIZE_STD:
+        return np.float32(sqrt(values[window, SIZE_VARIANCE]))
     if place == GAP_STD:
-        return spread
-    return mean / (mean + spread) if mean + spread > 0 else np.float32(1)
+        return np.float32(sqrt(values[window, GAP_VARIANCE]))
+    if place == GAP_REGULARITY:
+        return _regularity(values[window, GAP_MEAN], values[window, GAP_VARIANCE])
+    return values[window, place]
 
 
 @kernel
-def write_context_columns(flows, entities, wanted, columns):
-    """Fill (columns, rows) float32 from (rows, 5) of :data:`ENTRY`; NaN where there is no value.
+def _write_columns(flows, snapshots, wanted, columns, first):
+    """Fill rows from ``first`` on of (columns, rows) float32 from (rows, 5) snapshots; NaN where there is no value.
 
     ``wanted`` (columns, 3) int64 has the kind of entity, the window and the place of each column's value.
     """
     for column in range(len(wanted)):
         kind, window, place = wanted[column, 0], wanted[column, 1], wanted[column, 2]
-        for row in range(len(flows)):
-            age_s = max(flows[row].start_ns - entities[row, kind].first_ns, 0) * _SECONDS
-            columns[column, row] = _statistic(entities[row, kind], age_s, window, place)
+        if place == AGE:
+            for row in range(len(flows)):
+                columns[column, first + row] = (flows[row].start_ns - snapshots[row, kind].first_ns) * _SECONDS
+        else:
+            for row in range(len(flows)):
+                columns[column, first + row] = _statistic(snapshots[row, kind].values, window, place)
+
+
+@kernel
+def context_columns(
+    flows, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, keys, snapshots, wanted,
+    columns,
+):  # fmt: skip
+    """Write the context columns (columns, rows) of flows in turn, a tile of ``len(keys)`` flows after another.
+
+    A tile's snapshots stay in the processor's cache until its columns are written.
+    """
+    tile = len(keys)
+    for first in range(0, len(flows), tile):
+        some = flows[first : first + tile]
+        _entity_keys(some, keys)
+        _update_entities(
+            some, keys[: len(some)], tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places,
+            snapshots,
+        )  # fmt: skip
+        _write_columns(some, snapshots, wanted, columns, first)

@@ -17,24 +17,33 @@ FAILED: Final = 4
 UNANSWERED: Final = 5
 RESETS: Final = 6
 DISTINCT: Final = 7
-SIZE_SQUARES: Final = 10
-GAP_WEIGHT: Final = 11
-GAP_SQUARES: Final = 12
-SIZE_MEAN: Final = 13
-GAP_MEAN: Final = 14
+GAP_WEIGHT: Final = 10
+SIZE_MEAN: Final = 11
+SIZE_VARIANCE: Final = 12
+GAP_MEAN: Final = 13
+GAP_VARIANCE: Final = 14
 VALUES: Final = 15
 """Places of the values of one window; ``DISTINCT`` has three. All before the means are sums, which age."""
+
+NOTHING: Final = 1e-30
+"""Sums that have aged below this are 0, so that no arithmetic is done with numbers too small to be normal."""
 
 ENTRY: Final = np.dtype(
     [
         ("last_ns", np.int64),
         ("last_start_ns", np.int64),
         ("first_ns", np.int64),
-        ("values", np.float32, (len(WINDOWS_S), VALUES)),
+        ("values", np.float64, (len(WINDOWS_S), VALUES)),
     ],
     align=True,
 )
-"""What is remembered of one host, pair or service."""
+"""What is remembered of one host, pair or service.
+
+The sums are float64: of a million flows, one more is lost in float32, and so is the ageing of a microsecond.
+"""
+
+SNAPSHOT: Final = np.dtype([("first_ns", np.int64), ("values", np.float32, (len(WINDOWS_S), VALUES))], align=True)
+"""What an entry was right after a flow."""
 
 FLOW: Final = np.dtype(
     [
@@ -78,4 +87,4 @@ SIZE_STD: Final = 15
 GAP_STD: Final = 16
 GAP_REGULARITY: Final = 17
 AGE: Final = 18
-"""Places beyond those of an entry: what :func:`write_context_columns` works out from them."""
+"""Places beyond those of an entry: what :func:`netsift.kernels.context.context_columns` works out from them."""

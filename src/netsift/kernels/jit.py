@@ -25,7 +25,10 @@ Function = Callable[..., Any]
 
 config = cast("Any", numba_config)
 
-_MARKER: Final = "complete"
+METER: Final = "complete"
+CONTEXT: Final = "complete-context"
+"""Parts that are compiled at first use; a file of that name in the cache says that it was."""
+
 _OTHER_CACHES_KEPT: Final = 6
 
 
@@ -58,18 +61,20 @@ def _cache_roots() -> list[Path]:
     return [home / "netsift"]
 
 
-def is_compiled() -> bool:
-    """Return whether an earlier run compiled all kernels of exactly this source."""
+def is_compiled(*parts: str) -> bool:
+    """Return whether earlier runs compiled these parts of exactly this source; the meter unless named."""
     folder = cache_directory()
-    return folder is not None and (folder / _MARKER).exists()
+    return folder is not None and all((folder / part).exists() for part in parts or (METER,))
 
 
-def mark_compiled() -> None:
-    """Remember that all kernels of this source are in the cache."""
+def mark_compiled(*parts: str) -> None:
+    """Remember that all kernels of these parts of this source are in the cache; the meter's unless named."""
     folder = cache_directory()
-    if folder is not None and not (folder / _MARKER).exists():
-        (folder / _MARKER).touch()
-        _remove_old_caches(folder)
+    if folder is None or is_compiled(*parts):
+        return
+    for part in parts or (METER,):
+        (folder / part).touch()
+    _remove_old_caches(folder)
 
 
 def _remove_old_caches(kept: Path) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netsift.errors import InputError
+from netsift.flows.schema import COLUMNS
 from netsift.models.artefacts import artefact
-from netsift.models.features import FEATURES, available_features
+from netsift.models.features import available_features
 from netsift.models.labelled import LabelledInput, expand_labelled
 from netsift.sources.flows import is_flow_table, read_flows
 
@@ -65,8 +66,9 @@ def choose_features(inputs: Sequence[LabelledInput]) -> ChosenFeatures:
 
 
 def features_of_file(path: Path) -> list[str]:
-    """Return the features that a file's first flows have. Raises InputError when it cannot be read."""
-    if not is_flow_table(str(path)):
-        return [feature.name for feature in FEATURES]
-    first = next(read_flows([path]), None)
-    return [feature.name for feature in FEATURES] if first is None else available_features(first.schema.names)
+    """Return the features that a file's first flows have. Raises InputError when it cannot be read.
+
+    A capture offers those of its flows alone; context becomes a feature where flows were written with it.
+    """
+    first = next(read_flows([path]), None) if is_flow_table(str(path)) else None
+    return available_features([column.name for column in COLUMNS] if first is None else first.schema.names)

@@ -214,7 +214,7 @@ class _Reader:
         group = len(self._inputs)
         sample = Reservoir(self._sampling.max_rows_per_file, self._sampling.seed + group)
         statistics = ReadStatistics()
-        for labelled in labelled_batches(file, statistics, self._settings):
+        for labelled in labelled_batches(file, statistics, self._settings, self._feature_names):
             codes = [-1 if name is None else self._code(name) for name in labelled.classes]
             self._strange_labels.update(text for text in labelled.labels if text and not classify(text).known)
             marks = np.column_stack([codes, np.full(len(codes), group), *circumstances_of(labelled.batch)])

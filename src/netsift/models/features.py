@@ -20,8 +20,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.errors import InputError
 from netsift.flows import schema
+from netsift.kernels.context_layout import AGE
 from netsift.models.services import SERVICES, service_codes
 
 FeatureMatrix = npt.NDArray[np.float32]
@@ -56,6 +58,7 @@ def _features() -> tuple[Feature, ...]:
     columns = [column for column in schema.COLUMNS if not column.identity and column.kind not in _LISTS]
     return (
         *(Feature(column.name, column.unit, column.categories) for column in columns),
+        *(Feature(name, each.column.unit) for name, each in CONTEXT_COLUMNS.items() if each.place != AGE),
         Feature(SERVICE, "", SERVICES),
     )
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from netsift.capture.streams import expand_inputs
 from netsift.errors import InputError
+from netsift.models.context import with_needed_context
 from netsift.models.taxonomy import BENIGN as BENIGN  # noqa: PLC0414 - also where labels are read
 from netsift.models.taxonomy import classify
 from netsift.sources.captures import CaptureSettings
@@ -72,16 +73,20 @@ def expand_labelled(source: LabelledInput) -> list[LabelledInput]:
 
 
 def labelled_batches(
-    source: LabelledInput, statistics: ReadStatistics, settings: CaptureSettings | None = None
+    source: LabelledInput,
+    statistics: ReadStatistics,
+    settings: CaptureSettings | None = None,
+    columns: Sequence[str] = (),
 ) -> Iterator[LabelledBatch]:
     """Yield the flows of one file with their classes; ``statistics`` is filled on the way.
 
-    ``settings`` say how a capture is read and metered.
+    ``settings`` say how a capture is read and metered. Context columns that ``columns`` names and the file lacks are
+    worked out from its flows.
 
     Raises:
         InputError: the file cannot be read, or has no labels.
     """
-    batches = read_flows([source.path], settings, statistics)
+    batches = with_needed_context(read_flows([source.path], settings, statistics), columns)
     labels = _labels_of(source)
     for batch in batches:
         texts = labels(batch)

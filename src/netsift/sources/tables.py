@@ -163,6 +163,9 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     kind = arrow_schema().field(name).type
     if pa.types.is_timestamp(kind):
         return pa.array([None if value is None else str(value).rstrip("Z") for value in values], pa.string())
+    if pa.types.is_floating(kind):
+        # What was written without a fraction comes back as an integer, which Arrow refuses beyond the float's digits.
+        values = [float(value) if isinstance(value, int) else value for value in values]
     return pa.array(values, pa.string() if pa.types.is_dictionary(kind) else kind)
 
 

@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
+from netsift.flows.columns import empty_batch
 from netsift.flows.settings import SMALLEST_TABLE, MeterSettings
 from netsift.kernels.jit import mark_compiled
 from netsift.sources.captures import CaptureSettings, capture_flows
@@ -42,13 +45,18 @@ def _pcapng() -> bytes:
     return section + interface + packet
 
 
-def compile_all() -> None:
-    """Compile every kernel of the capture pipeline into the cache, and remember that it is done."""
+def compile_all() -> pa.RecordBatch:
+    """Compile every kernel of the capture pipeline into the cache, and remember that it is done.
+
+    Returns some flows, for the kernels of the parts behind.
+    """
     settings = CaptureSettings(meter=MeterSettings(max_flows=max(SMALLEST_TABLE, 2 * _FLOWS)), threads=1)
+    flows = empty_batch()
     with tempfile.TemporaryDirectory(prefix="netsift-") as folder:
         for name, content in (("warmup.pcap", _pcap()), ("warmup.pcapng", _pcapng())):
             path = Path(folder) / name
             path.write_bytes(content)
-            for _ in capture_flows([str(path)], settings, ReadStatistics()):
-                pass
+            for batch in capture_flows([str(path)], settings, ReadStatistics()):
+                flows = batch
     mark_compiled()
+    return flows

@@ -54,6 +54,15 @@ NO_INTEGER: Final = -1
 """Stands for null in :meth:`FlowView.integer`."""
 
 
+def limit(default: float, unit: str, meaning: str) -> float:
+    """Return the field of a limit of a behaviour detector: its default, its unit and what it is for.
+
+    docs/behaviour.md lists them.
+    """
+    found: float = field(default=default, metadata={"unit": unit, "meaning": meaning})
+    return found
+
+
 @dataclass(slots=True)
 class FlowView:
     """A flow batch and its context columns as NumPy arrays, each made when it is first asked for."""
@@ -141,9 +150,9 @@ class FlowView:
 class Episode:
     """Suspicious flows of one host or pair without a long gap between them.
 
-    ``facts`` are the values of the behaviour's ``facts`` columns in the flow whose measure, ``peak``, was greatest.
-    Of ``sources``, ``targets`` and ``ports`` there were more where ``truncated`` is set. ``samples`` are the first
-    flows, as rows of :data:`SAMPLE_COLUMNS`.
+    ``facts`` are the values of the behaviour's ``facts`` columns in the flow whose measure, ``peak``, was greatest, and
+    which began at ``peak_ns``; of several the one that began first. Of ``sources``, ``targets`` and ``ports`` there
+    were more where ``truncated`` is set. ``samples`` are the first flows, as rows of :data:`SAMPLE_COLUMNS`.
     """
 
     key: tuple[str, ...]
@@ -153,6 +162,7 @@ class Episode:
     packets: int = 0
     bytes: int = 0
     peak: float = -1.0
+    peak_ns: int = 0
     facts: dict[str, float] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
     targets: set[str] = field(default_factory=set)

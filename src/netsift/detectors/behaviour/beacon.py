@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group
-from netsift.detectors.behaviour.words import lasted
+from netsift.detectors.behaviour.words import at_port, lasted, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +18,18 @@ class Beacon:
     What it assumes: a person's connections come in bursts, a program's by the clock and of one size. ``calls`` to the
     same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them): independent
     arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than ``alike`` of their
-    mean. RITA (Active Countermeasures) scores the same two things. Many web pages ask again every few seconds while
-    they are open, so on ports of the web it must go on for ``web_s``. Known clocks (NTP, DNS, names and discovery) are
-    left out. It fails on beacons that keep one connection open and on jitter beyond half of the interval.
+    mean. More than one call in ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures)
+    scores the same two things. Many web pages ask again every few seconds while they are open, so on ports of the web
+    it must go on for ``web_s``. Known clocks (NTP, DNS, names and discovery) are left out. It fails on beacons that
+    keep one connection open and on jitter beyond half of the interval.
     """
 
-    calls: float = 12
-    regularity: float = 0.75
-    alike: float = 0.5
-    shortest_s: float = 1
-    web_s: float = 3_600
-    gap_s: float = 7_200
+    calls: float = limit(12, "calls", "fewest calls to one service")
+    regularity: float = limit(0.75, "share", "least mean ÷ (mean + standard deviation) of the time between calls")
+    alike: float = limit(0.5, "share", "greatest standard deviation ÷ mean of the sizes")
+    shortest_s: float = limit(1, "s", "shortest mean time between calls")
+    web_s: float = limit(3_600, "s", "how long calls to a port of the web must go on")
+    gap_s: float = limit(7_200, "s", "longest time without a suspicious flow within an episode")
     name: str = "beacon"
     category: str = "c2"
     technique: str = "T1071.001"
@@ -69,8 +70,8 @@ class Beacon:
         """Say how regular the calls are."""
         source, target = episode.key
         return (
-            f"{source} called {target} port {episode.fact('dst_port'):.0f} {episode.flows:,} times in "
-            f"{lasted(episode.seconds)}, every {episode.fact('pair_gap_mean_s_1h'):.1f} s with a regularity of "
-            f"{episode.fact('pair_gap_regularity_1h'):.2f} (independent calls have 0.5), each about "
-            f"{episode.fact('pair_size_mean_1h'):,.0f} bytes"
+            f"{source} called {target}{at_port(episode.fact('dst_port'))} {episode.flows:,} times in "
+            f"{lasted(episode.seconds)}, every {number(episode.fact('pair_gap_mean_s_1h'), 1)} s with a regularity of "
+            f"{number(episode.fact('pair_gap_regularity_1h'), 2)} (independent calls have 0.5), each about "
+            f"{number(episode.fact('pair_size_mean_1h'))} bytes"
         )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import to_service
-from netsift.detectors.behaviour.words import hosts, lasted
+from netsift.detectors.behaviour.words import at_port, hosts, lasted, number
 
 _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop", "smb", "directory", "rpc", "mail")
 _LOGIN_WORDS = ("ssh", "rdp", "smb", "banner")
@@ -25,11 +23,11 @@ class BruteForce:
     than this detector. It fails on guessing within one connection and on logins of web pages.
     """
 
-    attempts: float = 8
-    bytes_: float = 12_000
-    interval_s: float = 30
-    alike: float = 1.0
-    gap_s: float = 300
+    attempts: float = limit(8, "connections", "fewest connections to a login service")
+    bytes_: float = limit(12_000, "bytes", "largest connection that is a login and nothing else")
+    interval_s: float = limit(30, "s", "longest mean time between attempts")
+    alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes")
+    gap_s: float = limit(300, "s", "longest time without a suspicious flow within an episode")
     name: str = "brute_force"
     category: str = "brute_force"
     technique: str = "T1110"
@@ -50,7 +48,8 @@ class BruteForce:
         """Return short answered connections to a login service, of a source that has several of them."""
         login = to_service(view, *_LOGINS) | view.among("payload_kind_bwd", _LOGIN_WORDS)
         short = (view.number("bytes") <= self.bytes_) & (view.number("payload_packets_bwd") >= 1)
-        several = view.number("source_service_flows_10min") >= min(3.0, self.attempts)
+        # The sums are damped: the third of some connections is worth 2.5 of them or more.
+        several = view.number("source_service_flows_10min") >= min(2.5, self.attempts)
         return login & short & several
 
     def measure(self, view: FlowView) -> Numbers:
@@ -66,10 +65,9 @@ class BruteForce:
 
     def reason(self, episode: Episode) -> str:
         """Say who knocked where, how often and how fast."""
-        port = episode.fact("dst_port")
-        where = f" port {port:.0f}" if np.isfinite(port) else ""
+        where = at_port(episode.fact("dst_port"))
         mean = episode.fact("source_service_size_mean_10min")
         return (
             f"{episode.key[0]} opened {episode.flows:,} short connections to {hosts(episode.targets)}{where} in "
-            f"{lasted(episode.seconds)}, each about {mean:,.0f} bytes; people log in less often"
+            f"{lasted(episode.seconds)}, each about {number(mean)} bytes; people log in less often"
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import is_internal, tcp, to_service
-from netsift.detectors.behaviour.words import hosts, lasted
+from netsift.detectors.behaviour.words import at_port, hosts, lasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class ClearTextLogin:
     ports.
     """
 
-    packets: float = 8
-    gap_s: float = 3_600
+    packets: float = limit(8, "packets", "fewest packets with payload of each side")
+    gap_s: float = limit(3_600, "s", "longest time without a suspicious flow within an episode")
     name: str = "clear_text_login"
     category: str = "other"
     technique: str = "T1133"
@@ -49,5 +49,5 @@ class ClearTextLogin:
         """Say who logs in where."""
         return (
             f"{hosts(episode.sources, 'source')} from outside had {episode.flows:,} clear-text sessions with "
-            f"{episode.key[0]} port {episode.fact('dst_port'):.0f} in {lasted(episode.seconds)}"
+            f"{episode.key[0]}{at_port(episode.fact('dst_port'))} in {lasted(episode.seconds)}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import udp
 from netsift.detectors.behaviour.words import lasted
 
@@ -18,9 +18,9 @@ class DhcpStarvation:
     be many. It fails on slow starvation.
     """
 
-    requests: float = 50
-    requests_s: float = 5
-    gap_s: float = 5
+    requests: float = limit(50, "packets", "fewest requests")
+    requests_s: float = limit(5, "packets/s", "slowest mean rate of them")
+    gap_s: float = limit(5, "s", "longest time without a suspicious flow within an episode")
     name: str = "dhcp_starvation"
     category: str = "flood"
     technique: str = "T1499.003"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
-from netsift.detectors.behaviour.words import counted, lasted
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
+from netsift.detectors.behaviour.words import counted, lasted, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class DnsTunnel:
     questions and on those inside encrypted DNS.
     """
 
-    questions: float = 100
-    question_bytes: float = 80
-    answer_bytes: float = 250
-    same_port: float = 20
-    gap_s: float = 120
+    questions: float = limit(100, "questions", "fewest questions of a host to a server")
+    question_bytes: float = limit(80, "bytes", "mean payload of long questions")
+    answer_bytes: float = limit(250, "bytes", "mean payload of long answers")
+    same_port: float = limit(20, "questions", "fewest questions from one port")
+    gap_s: float = limit(120, "s", "longest time without a suspicious flow within an episode")
     name: str = "dns_tunnel"
     category: str = "tunnel"
     technique: str = "T1071.004"
@@ -64,6 +64,6 @@ class DnsTunnel:
         question, answer = episode.fact("payload_fwd_mean"), episode.fact("payload_bwd_mean")
         return (
             f"{source} and {target} exchanged {episode.packets:,} DNS messages in {lasted(episode.seconds)} over "
-            f"{counted(episode.flows, 'flow')}, questions of {question:.0f} and answers of {answer:.0f} bytes in the "
-            "mean; usual are 30 to 70 and 60 to 200"
+            f"{counted(episode.flows, 'flow')}, questions of {number(question)} and answers of {number(answer)} "
+            "bytes in the mean; usual are 30 to 70 and 60 to 200"
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import is_internal, to_group
-from netsift.detectors.behaviour.words import lasted, volume
+from netsift.detectors.behaviour.words import at_port, lasted, volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Exfiltration:
     fails on data that leaks slowly or through a service that the host uses anyway.
     """
 
-    bytes_: float = 20e6
-    ratio: float = 8
-    times_past: float = 5
-    known_s: float = 86_400
-    gap_s: float = 1_800
+    bytes_: float = limit(20e6, "bytes", "smallest upload within about 10 min")
+    ratio: float = limit(8, "ratio", "least forward ÷ backward bytes")
+    times_past: float = limit(5, "ratio", "least upload ÷ what the host sent elsewhere in the last hour")
+    known_s: float = limit(86_400, "s", "age from which on a pair is a habit")
+    gap_s: float = limit(1_800, "s", "longest time without a suspicious flow within an episode")
     name: str = "exfiltration"
     category: str = "exfiltration"
     technique: str = "T1048"
@@ -61,7 +61,7 @@ class Exfiltration:
         source, target = episode.key
         elsewhere = max(episode.fact("source_bytes_fwd_1h") - episode.fact("pair_bytes_fwd_1h"), 0)
         return (
-            f"{source} sent {volume(episode.fact('pair_bytes_fwd_10min'))} to {target} port "
-            f"{episode.fact('dst_port'):.0f} in {lasted(episode.seconds)} and got "
+            f"{source} sent {volume(episode.fact('pair_bytes_fwd_10min'))} to {target}"
+            f"{at_port(episode.fact('dst_port'))} in {lasted(episode.seconds)} and got "
             f"{volume(episode.fact('pair_bytes_bwd_10min'))} back; to all others it sent {volume(elsewhere)}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Rows
 from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
@@ -18,9 +19,15 @@ _ECHO_REQUESTS: Final = (8, 128)
 _MOST_PROBE_PACKETS: Final = 6
 
 
+def port_numbers(view: FlowView, name: str) -> npt.NDArray[np.int64]:
+    """Return a column of ports as int64, −1 where there is no port, and for what can be none."""
+    ports = view.number(name)
+    return np.where((ports >= 0) & (ports <= 65_535), ports, -1).astype(np.int64)
+
+
 def service(view: FlowView, *names: str) -> Rows:
     """Return which flows have the well-known port of one of the services at either end."""
-    ports = [np.nan_to_num(view.number(name), nan=-1).astype(np.int64) for name in ("src_port", "dst_port")]
+    ports = [port_numbers(view, name) for name in ("src_port", "dst_port")]
     return np.isin(service_codes(ports[0], ports[1]), [SERVICES.index(name) for name in names])
 
 
@@ -49,7 +56,7 @@ def icmp(view: FlowView) -> Rows:
 
 def is_answer(view: FlowView) -> Rows:
     """Return which UDP flows come from a well-known port and go to a high one: answers whose question was not seen."""
-    source = np.nan_to_num(view.number("src_port"), nan=-1).astype(np.int64)
+    source = port_numbers(view, "src_port")
     known = service_codes(source, np.full(view.rows, -1)) > SERVICES.index("other")
     return udp(view) & known & (view.number("dst_port") >= _HIGH_PORT)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp
 from netsift.detectors.behaviour.words import lasted
 
@@ -18,8 +18,8 @@ class HalfOpen:
     balancers reset them by the clock, on the one port that they look after. It fails on scans of one open port.
     """
 
-    probes: float = 3
-    gap_s: float = 60
+    probes: float = limit(3, "connections", "fewest connections of a source to a host")
+    gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
     name: str = "half_open"
     category: str = "scan"
     technique: str = "T1046"

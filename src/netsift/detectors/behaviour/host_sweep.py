@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import UDP, Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import UDP, Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import WEB_PORTS, echo_probe, tcp_probe, to_group, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
@@ -24,11 +24,11 @@ class HostSweep:
     servers that all answer, and on less than one host in ``gap_s``.
     """
 
-    hosts: float = 5
-    many_ports_hosts: float = 8
-    offline_hosts: float = 20
-    fruitless: float = 0.7
-    gap_s: float = 7_200
+    hosts: float = limit(5, "hosts", "fewest hosts on one port")
+    many_ports_hosts: float = limit(8, "hosts", "fewest hosts on several ports, each asked once")
+    offline_hosts: float = limit(20, "hosts", "fewest hosts where a machine without a line would ask as many")
+    fruitless: float = limit(0.7, "share", "least share of the source's flows of the last hour that came to nothing")
+    gap_s: float = limit(7_200, "s", "longest time without a suspicious flow within an episode")
     name: str = "host_sweep"
     category: str = "scan"
     technique: str = "T1018"

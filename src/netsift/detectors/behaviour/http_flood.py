@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import service, tcp
-from netsift.detectors.behaviour.words import lasted
+from netsift.detectors.behaviour.words import lasted, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class HttpFlood:
     one connection and on those of many slow sources.
     """
 
-    flows_5s: float = 60
-    gap_s: float = 120
+    flows_5s: float = limit(60, "connections", "fewest new connections of a pair within about 5 s")
+    gap_s: float = limit(120, "s", "longest time without a suspicious flow within an episode")
     name: str = "http_flood"
     category: str = "flood"
     technique: str = "T1499.002"
@@ -48,5 +48,5 @@ class HttpFlood:
         source, target = episode.key
         return (
             f"{source} opened {episode.flows:,} web connections to {target} in {lasted(episode.seconds)}, up to "
-            f"{episode.fact('pair_flows_5s'):,.0f} in 5 s; a browser opens fewer than {self.flows_5s:.0f}"
+            f"{number(episode.fact('pair_flows_5s'))} in 5 s; a browser opens fewer than {self.flows_5s:.0f}"
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import icmp
-from netsift.detectors.behaviour.words import lasted, volume
+from netsift.detectors.behaviour.words import lasted, number, volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,13 @@ class IcmpTunnel:
 
     What it assumes: ping sends the same small message over and over (32 to 56 bytes of data by default) and gets the
     same back. A tunnel's messages are larger than ``payload_bytes`` or of many sizes, and an answer that is not an echo
-    of its question has another size. It fails on tunnels that keep to the size of ping.
+    of its question has another size; ``packets`` of them, because a path may damage or cut some. It fails on tunnels
+    that keep to the size of ping.
     """
 
-    payload_bytes: float = 200
-    packets: float = 6
-    gap_s: float = 600
+    payload_bytes: float = limit(200, "bytes", "mean payload of large messages")
+    packets: float = limit(6, "messages", "fewest messages")
+    gap_s: float = limit(600, "s", "longest time without a suspicious flow within an episode")
     name: str = "icmp_tunnel"
     category: str = "tunnel"
     technique: str = "T1095"
@@ -52,6 +53,6 @@ class IcmpTunnel:
         source, target = episode.key
         return (
             f"{source} and {target} exchanged {episode.packets:,} ICMP echo messages with {volume(episode.bytes)} in "
-            f"{lasted(episode.seconds)}, of {episode.fact('payload_fwd_mean'):.0f} ± "
-            f"{episode.fact('payload_fwd_std'):.0f} bytes of data; ping sends 32 to 56, always the same"
+            f"{lasted(episode.seconds)}, of {number(episode.fact('payload_fwd_mean'))} ± "
+            f"{number(episode.fact('payload_fwd_std'))} bytes of data; ping sends 32 to 56, always the same"
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import is_internal, service, tcp, to_group
-from netsift.detectors.behaviour.words import lasted, volume
+from netsift.detectors.behaviour.words import at_port, lasted, volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class LongConnection:
     active timeout cut are added up. It fails on remote control behind port 443.
     """
 
-    seconds: float = 14_400
-    gap_s: float = 3_600
+    seconds: float = limit(14_400, "s", "shortest connection")
+    gap_s: float = limit(3_600, "s", "longest time without a suspicious flow within an episode")
     name: str = "long_connection"
     category: str = "c2"
     technique: str = "T1571"
@@ -31,7 +31,8 @@ class LongConnection:
 
     def suspects(self, view: FlowView) -> Rows:
         """Return long TCP flows, and parts of such, to ports without a well-known service."""
-        long = (view.number("duration_us") >= 600e6) & (view.number("payload_packets_bwd") > 0)
+        long = (view.number("duration_us") >= 600e6) | (view.number("part") > 0)
+        long &= view.number("payload_packets_bwd") > 0
         found = tcp(view) & long & (view.number("pair_flows_1h") <= 2)
         if not found.any():
             return found
@@ -53,6 +54,6 @@ class LongConnection:
         """Say who kept what open for how long."""
         source, target = episode.key
         return (
-            f"{source} kept a connection to {target} port {episode.fact('dst_port'):.0f} for "
+            f"{source} kept a connection to {target}{at_port(episode.fact('dst_port'))} for "
             f"{lasted(episode.seconds)} with {volume(episode.bytes)}"
         )

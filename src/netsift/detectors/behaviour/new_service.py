@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import is_internal, tcp
 from netsift.detectors.behaviour.words import lasted
 
@@ -19,10 +19,10 @@ class NewService:
     was.
     """
 
-    known_s: float = 86_400
-    flows_1h: float = 20
-    ephemeral: float = 32_768
-    gap_s: float = 3_600
+    known_s: float = limit(86_400, "s", "how long the host must have been seen")
+    flows_1h: float = limit(20, "flows", "fewest flows to the host in the last hour")
+    ephemeral: float = limit(32_768, "port", "first port that is no service")
+    gap_s: float = limit(3_600, "s", "longest time without a suspicious flow within an episode")
     name: str = "new_service"
     category: str = "other"
     technique: str = "T1543"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp
 from netsift.detectors.behaviour.words import lasted
 
@@ -18,8 +18,8 @@ class OddFlags:
     with ordinary segments.
     """
 
-    segments: float = 2
-    gap_s: float = 600
+    segments: float = limit(2, "segments", "fewest segments")
+    gap_s: float = limit(600, "s", "longest time without a suspicious flow within an episode")
     name: str = "odd_flags"
     category: str = "scan"
     technique: str = "T1046"

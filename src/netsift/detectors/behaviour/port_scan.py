@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp_probe, to_group, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
@@ -22,9 +22,9 @@ class PortScan:
     more than ``gap_s`` a port, and on idle scans, which show another source.
     """
 
-    ports: float = 5
-    fruitless: float = 0.5
-    gap_s: float = 3_600
+    ports: float = limit(5, "ports", "fewest ports of one host")
+    fruitless: float = limit(0.5, "share", "least share of the pair's flows of the last hour that were probes")
+    gap_s: float = limit(3_600, "s", "longest time without a suspicious flow within an episode")
     name: str = "port_scan"
     category: str = "scan"
     technique: str = "T1046"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp
 from netsift.detectors.behaviour.words import lasted
 
@@ -20,9 +20,9 @@ class RemoteAdministration:
     SMB. It fails on what a single port carries.
     """
 
-    ports: float = 2
-    sources: float = 3
-    gap_s: float = 120
+    ports: float = limit(2, "kinds of port", "fewest kinds of port")
+    sources: float = limit(3, "hosts", "so many hosts that use the destination make it a server of all")
+    gap_s: float = limit(120, "s", "longest time without a suspicious flow within an episode")
     name: str = "remote_administration"
     category: str = "infiltration"
     technique: str = "T1021"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import service, tcp
 from netsift.detectors.behaviour.words import lasted
 
@@ -19,10 +19,10 @@ class SlowHttp:
     with few connections each.
     """
 
-    connections: float = 15
-    seconds: float = 8
-    bytes_s: float = 100
-    gap_s: float = 600
+    connections: float = limit(15, "connections", "fewest connections of a source")
+    seconds: float = limit(8, "s", "shortest of them")
+    bytes_s: float = limit(100, "bytes/s", "fastest forward payload of them")
+    gap_s: float = limit(600, "s", "longest time without a suspicious flow within an episode")
     name: str = "slow_http"
     category: str = "slow_http"
     technique: str = "T1499.002"

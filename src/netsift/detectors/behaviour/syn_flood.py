@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp, unanswered
-from netsift.detectors.behaviour.words import hosts, lasted
+from netsift.detectors.behaviour.words import hosts, lasted, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class SynFlood:
     the name of their victim. It fails on floods over finished connections (see HTTP flood).
     """
 
-    flows_5s: float = 100
-    flows_slow: float = 60
-    sources: int = 20
-    gap_s: float = 60
+    flows_5s: float = limit(100, "flows", "fewest unanswered flows to a host within about 5 s")
+    flows_slow: float = limit(60, "flows", "fewest of one source to one port within about 10 min")
+    sources: float = limit(20, "hosts", "from so many sources on it is no scan")
+    gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
     name: str = "syn_flood"
     category: str = "flood"
     technique: str = "T1498.001"
     severity: Severity = Severity.HIGH
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = (
-        "destination_unanswered_5s", "destination_flows_5s", "destination_sources_5s", "destination_ports_5s",
-        "pair_unanswered_10min", "pair_ports_10min", "pair_flows_10min",
+        "destination_unanswered_5s", "destination_failed_5s", "destination_flows_5s", "destination_sources_5s",
+        "destination_ports_5s", "pair_unanswered_10min", "pair_ports_10min", "pair_flows_10min",
     )  # fmt: skip
     facts: tuple[str, ...] = context
 
@@ -44,22 +44,28 @@ class SynFlood:
 
     def suspects(self, view: FlowView) -> Rows:
         """Return TCP flows without payload and answer, to a host that gets many of them."""
-        lost = tcp(view) & (view.number("payload_packets") == 0) & (view.number("packets_bwd") <= 1)
-        lost &= view.number("packets_fwd") <= 2
+        lost = tcp(view) & (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= 2)
+        # A server that is flooded answers, and again when no acknowledgement comes.
+        lost &= unanswered(view) | (view.number("packets_fwd") == view.number("syn_packets_fwd"))
         spread = (view.number("destination_sources_5s") >= self.sources) | (
             view.number("destination_ports_5s") <= 0.2 * view.number("destination_flows_5s")
         )
-        fast = (view.number("destination_unanswered_5s") >= self.flows_5s / 4) & spread
+        fast = (self._lost(view) >= self.flows_5s / 4) & spread
         # The stack of a real client asks again from the same port, so its lost connections have several packets.
         slow = (view.number("pair_unanswered_10min") >= self.flows_slow / 4) & (view.number("packets_fwd") == 1)
         slow &= view.number("pair_ports_10min") <= 0.1 * view.number("pair_flows_10min")
-        found: Rows = lost & unanswered(view) & (fast | slow)
+        found: Rows = lost & (fast | slow)
         return found
+
+    def _lost(self, view: FlowView) -> Numbers:
+        lost: Numbers = np.maximum(view.number("destination_unanswered_5s"), view.number("destination_failed_5s"))
+        return lost
 
     def measure(self, view: FlowView) -> Numbers:
         """Return unanswered flows ÷ limit, of the host in 5 s or of the pair in ten minutes."""
-        fast = view.number("destination_unanswered_5s") / self.flows_5s
-        return np.maximum(fast, view.number("pair_unanswered_10min") / self.flows_slow)
+        fast = self._lost(view) / self.flows_5s
+        measure: Numbers = np.maximum(fast, view.number("pair_unanswered_10min") / self.flows_slow)
+        return measure
 
     def strength(self, episode: Episode) -> float:
         """Return the peak, 0 for few flows."""
@@ -70,5 +76,5 @@ class SynFlood:
         return (
             f"{episode.key[0]} got {episode.flows:,} TCP segments that no connection followed from "
             f"{hosts(episode.sources, 'source')} in {lasted(episode.seconds)}, up to "
-            f"{episode.fact('destination_unanswered_5s'):,.0f} in 5 s"
+            f"{number(max(episode.fact('destination_unanswered_5s'), episode.fact('destination_failed_5s')))} in 5 s"
         )

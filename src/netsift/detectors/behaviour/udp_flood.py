@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
+from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import icmp, to_group, udp, unanswered
 from netsift.detectors.behaviour.words import hosts, lasted, volume
 
@@ -19,9 +19,9 @@ class UdpFlood:
     answer that is faster than video. It fails on floods that are answered.
     """
 
-    sources: float = 40
-    packets_5s: float = 20_000
-    gap_s: float = 60
+    sources: float = limit(40, "hosts", "fewest sources within about 5 s")
+    packets_5s: float = limit(20_000, "packets", "fewest packets within about 5 s")
+    gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
     name: str = "udp_flood"
     category: str = "flood"
     technique: str = "T1498.002"

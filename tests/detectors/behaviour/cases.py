@@ -1,0 +1,290 @@
+"""For every behaviour detector traffic that grows with a number: just above its limit at one, just below at another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from netsift.simulate.packets import FIN, SYN
+from tests.detectors.behaviour.crafting import BANNER, CLIENT, GET, OUTSIDE, PAGE, SERVER, Said, Traffic, host
+
+_TELNET: Final[tuple[Said, ...]] = (("<", b"login: ", 0.1), (">", b"root\r\n", 1.0))
+_BINARY: Final = bytes(range(128, 256))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Traffic of one behaviour: ``above`` of it are an alert of the detector, ``below`` are not."""
+
+    detector: str
+    what: str
+    make: Callable[[int], Traffic]
+    above: int
+    below: int
+
+
+def syn_scan(ports: int) -> Traffic:
+    """One source asks ports of one host, every second one is refused."""
+    traffic = Traffic()
+    for number in range(ports):
+        traffic.syn(number * 0.2, (CLIENT, SERVER), 1_000 + 7 * number, refused=number % 2 == 0)
+    return traffic
+
+
+def udp_scan(ports: int) -> Traffic:
+    """Empty datagrams to ports of one host without an answer."""
+    traffic = Traffic()
+    for number in range(ports):
+        traffic.udp(number * 0.5, (CLIENT, SERVER), 2_000 + number, [(">", b"", 0)])
+    return traffic
+
+
+def slow_scan(ports: int) -> Traffic:
+    """A port every eight minutes."""
+    traffic = Traffic()
+    for number in range(ports):
+        traffic.syn(number * 480, (CLIENT, SERVER), 3_000 + number, refused=True)
+    return traffic
+
+
+def sweep(hosts: int) -> Traffic:
+    """One port of many hosts."""
+    traffic = Traffic()
+    for number in range(hosts):
+        traffic.syn(number * 0.1, (CLIENT, host(number, "10.2")), 445, refused=number % 3 == 0)
+    return traffic
+
+
+def ping_sweep(hosts: int) -> Traffic:
+    """ICMP echo requests to many hosts."""
+    traffic = Traffic()
+    for number in range(hosts):
+        traffic.ping(number * 0.1, (CLIENT, host(number, "10.2")), [(">", bytes(32), 0)])
+    return traffic
+
+
+def udp_sweep(hosts: int) -> Traffic:
+    """One datagram to each of many hosts."""
+    traffic = Traffic()
+    for number in range(hosts):
+        traffic.udp(number * 0.1, (CLIENT, host(number, "10.2")), 161, [(">", bytes(40), 0)])
+    return traffic
+
+
+def open_port_scan(ports: int) -> Traffic:
+    """A SYN scan of a host on which all these ports are open."""
+    traffic = Traffic()
+    for number in range(ports):
+        source = traffic.port()
+        port = (22, 80, 443, 8080, 25, 110)[number]
+        traffic.segment(number * 0.1, (CLIENT, SERVER), (source, port), SYN, sequence=0)
+        traffic.segment(number * 0.1 + 0.001, (SERVER, CLIENT), (port, source), SYN | 16, sequence=0)
+        traffic.segment(number * 0.1 + 0.002, (CLIENT, SERVER), (source, port), 4)
+    return traffic
+
+
+def odd_segments(segments: int) -> Traffic:
+    """Null, FIN and SYN-FIN segments."""
+    traffic = Traffic()
+    for number in range(segments):
+        flags = (0, FIN, SYN | FIN, FIN | 32 | 8)[number % 4]
+        traffic.segment(number * 0.5, (CLIENT, SERVER), (traffic.port(), 80 + number % 2), flags)
+    return traffic
+
+
+def guesses(attempts: int) -> Traffic:
+    """Logins over SSH on a port of its own, hung up by the server."""
+    traffic = Traffic()
+    said = [("<", BANNER, 0.01), (">", BANNER, 0.01), (">", bytes(900), 0.01), ("<", bytes(1_100), 0.05),
+            (">", bytes(90), 0.5), ("<", bytes(52), 0.4)]  # fmt: skip
+    for number in range(attempts):
+        traffic.talk(number * 4, (OUTSIDE, SERVER), 2222, said)
+    return traffic
+
+
+def spraying(attempts: int) -> Traffic:
+    """One login at each of many hosts with remote desktops."""
+    traffic = Traffic()
+    for number in range(attempts):
+        traffic.talk(number * 6, (CLIENT, host(number, "10.2")), 3389, [(">", bytes(40), 0.01), ("<", bytes(19), 0.01)])
+    return traffic
+
+
+def forged_syns(flows: int) -> Traffic:
+    """SYN segments from ever new sources to one port."""
+    traffic = Traffic()
+    for number in range(flows):
+        traffic.segment(number * 0.002, (host(number, "198.51"), SERVER), (1_025 + number, 80), SYN)
+    return traffic
+
+
+def reflector(flows: int) -> Traffic:
+    """SYN segments in the name of a victim, one a second."""
+    traffic = Traffic()
+    for number in range(flows):
+        traffic.segment(number * 1.0, (OUTSIDE, SERVER), (1_025 + number, 443), SYN)
+    return traffic
+
+
+def reflection(sources: int) -> Traffic:
+    """Answers of many time servers to questions that were never asked."""
+    traffic = Traffic()
+    for number in range(sources):
+        traffic.udp(number * 0.01, (host(number, "198.51"), SERVER), 80, [(">", bytes(468), 0)] * 3, source_port=123)
+    return traffic
+
+
+def udp_stream(packets: int) -> Traffic:
+    """A flood from one source in one flow."""
+    traffic = Traffic()
+    traffic.udp(0, (OUTSIDE, SERVER), 7777, [(">", bytes(20), 0.00005)] * packets)
+    return traffic
+
+
+def web_requests(connections: int) -> Traffic:
+    """A new connection for each request."""
+    traffic = Traffic()
+    for number in range(connections):
+        traffic.talk(number * 0.01, (OUTSIDE, SERVER), 80, [(">", GET, 0.001), ("<", PAGE, 0.002)])
+    return traffic
+
+
+def slow_requests(connections: int) -> Traffic:
+    """Headers that never end."""
+    traffic = Traffic()
+    trickle: list[Said] = [(">", GET[:-2], 0.01), *[(">", b"X-a: b\r\n", 10.0)] * 4]
+    for number in range(connections):
+        traffic.talk(number * 0.3, (OUTSIDE, SERVER), 80, trickle, ending="rst")
+    return traffic
+
+
+def address_requests(requests: int) -> Traffic:
+    """DISCOVER messages of ever new clients."""
+    traffic = Traffic()
+    for number in range(requests):
+        traffic.udp(
+            number * 0.05, ("0.0.0.0", "255.255.255.255"), 67, [(">", b"\x01\x01\x06\0" + bytes(240), 0)],
+            source_port=1_024 + number,
+        )  # fmt: skip
+    return traffic
+
+
+def name_tunnel(questions: int) -> Traffic:
+    """Names that carry data, each from a port of its own."""
+    traffic = Traffic()
+    for number in range(questions):
+        question, answer = _dns(110), _dns(180, answer=True)
+        traffic.udp(number * 0.4, (CLIENT, SERVER), 53, [(">", question, 0), ("<", answer, 0.03)])
+    return traffic
+
+
+def name_tunnel_of_one_port(questions: int) -> Traffic:
+    """A program that speaks DNS from one port."""
+    traffic = Traffic()
+    said: list[Said] = [(">", _dns(70), 0.5), ("<", _dns(90, answer=True), 0.03)]
+    traffic.udp(0, (CLIENT, SERVER), 53, said * questions)
+    return traffic
+
+
+def _dns(size: int, *, answer: bool = False) -> bytes:
+    return b"\x12\x34" + (b"\x81\x80" if answer else b"\x01\x00") + b"\0\x01\0\0\0\0\0\0" + bytes([40]) * (size - 12)
+
+
+def echo_tunnel(messages: int) -> Traffic:
+    """Echo messages of all sizes."""
+    traffic = Traffic()
+    traffic.ping(0, (CLIENT, OUTSIDE), [("><"[n % 2], bytes(60 + 411 * n % 1_300), 0.2) for n in range(messages)])
+    return traffic
+
+
+def calls_home(calls: int) -> Traffic:
+    """A call every minute with a tenth of jitter, to a port that no service has."""
+    traffic = Traffic()
+    for number in range(calls):
+        said = [(">", _BINARY + bytes(number % 3), 0.01), ("<", bytes(40), 0.02)]
+        traffic.talk(number * 60 + (number * 7 % 5 - 2) * 2, (CLIENT, OUTSIDE), 4444, said)
+    return traffic
+
+
+def calls_home_over_the_web(calls: int) -> Traffic:
+    """A call every two minutes over TLS."""
+    traffic = Traffic()
+    hello = b"\x16\x03\x01\x02\x00\x01" + bytes(511)
+    for number in range(calls):
+        said = [(">", hello, 0.01), ("<", bytes(1_800), 0.02), (">", bytes(300), 0.02), ("<", bytes(200), 0.02)]
+        traffic.talk(number * 120 + (number * 7 % 5 - 2) * 5, (CLIENT, OUTSIDE), 443, said)
+    return traffic
+
+
+def kept_connection(minutes: int) -> Traffic:
+    """A connection to an odd port in which something is said every two minutes."""
+    traffic = Traffic()
+    said: list[Said] = [(">", b"?", 60.0), ("<", b"!", 60.0)]
+    traffic.talk(0, (CLIENT, OUTSIDE), 4444, said * (minutes // 2))
+    return traffic
+
+
+def upload(megabytes: int) -> Traffic:
+    """A large upload to one address outside."""
+    traffic = Traffic()
+    traffic.talk(0, (CLIENT, OUTSIDE), 443, [(">", bytes(50_000), 0.1)] * (20 * megabytes) + [("<", b"ok", 0.1)])
+    return traffic
+
+
+def remote_procedures(ports: int) -> Traffic:
+    """The endpoint mapper, then what it named."""
+    traffic = Traffic()
+    said = [(">", _BINARY, 0.01), ("<", _BINARY, 0.01)]
+    for number, port in enumerate((135, 49_670)[:ports]):
+        traffic.talk(number, (CLIENT, SERVER), port, said)
+    return traffic
+
+
+def back_door(hours: int) -> Traffic:
+    """A server that has been busy for so long answers on a new port."""
+    traffic = Traffic()
+    page: list[Said] = [(">", GET, 0.01), ("<", PAGE, 0.01)]
+    for number in range(hours * 30):
+        traffic.talk(number * 120, (host(number % 9), SERVER), 80, page)
+    traffic.talk(hours * 3_600 + 60, (CLIENT, SERVER), 8_022, [(">", b"id\n", 0.1), ("<", b"root\n", 0.1)])
+    return traffic
+
+
+def clear_text_session(exchanges: int) -> Traffic:
+    """Telnet from outside."""
+    traffic = Traffic()
+    traffic.talk(0, (OUTSIDE, SERVER), 23, list(_TELNET) * exchanges)
+    return traffic
+
+
+CASES: Final[tuple[Case, ...]] = (
+    Case("port_scan", "SYN scan", syn_scan, 5, 4),
+    Case("port_scan", "UDP scan", udp_scan, 5, 4),
+    Case("port_scan", "slow scan", slow_scan, 5, 4),
+    Case("host_sweep", "SYN sweep", sweep, 5, 4),
+    Case("host_sweep", "ICMP sweep", ping_sweep, 5, 4),
+    Case("host_sweep", "UDP sweep", udp_sweep, 20, 19),
+    Case("half_open", "scan of open ports", open_port_scan, 3, 2),
+    Case("odd_flags", "odd segments", odd_segments, 2, 1),
+    Case("brute_force", "guessing", guesses, 8, 7),
+    Case("brute_force", "spraying", spraying, 8, 7),
+    Case("syn_flood", "forged sources", forged_syns, 105, 95),
+    Case("syn_flood", "reflector", reflector, 66, 56),
+    Case("udp_flood", "reflection", reflection, 42, 38),
+    Case("udp_flood", "one source", udp_stream, 20_400, 19_000),
+    Case("http_flood", "requests", web_requests, 64, 58),
+    Case("slow_http", "slow headers", slow_requests, 15, 14),
+    Case("dhcp_starvation", "requests", address_requests, 50, 49),
+    Case("dns_tunnel", "a port for each question", name_tunnel, 160, 70),
+    Case("dns_tunnel", "one port", name_tunnel_of_one_port, 20, 19),
+    Case("icmp_tunnel", "sizes", echo_tunnel, 6, 5),
+    Case("beacon", "odd port", calls_home, 16, 10),
+    Case("beacon", "web", calls_home_over_the_web, 40, 25),
+    Case("long_connection", "odd port", kept_connection, 242, 230),
+    Case("exfiltration", "upload", upload, 21, 19),
+    Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),
+    Case("new_service", "back door", back_door, 25, 23),
+    Case("clear_text_login", "telnet", clear_text_session, 8, 7),
+)
+"""At least one of every detector."""
