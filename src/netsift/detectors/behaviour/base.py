@@ -53,6 +53,15 @@ SEVERITIES: Final = tuple(Severity)
 NO_INTEGER: Final = -1
 """Stands for null in :meth:`FlowView.integer`."""
 
+_SEGMENT_BYTES: Final = 1_460
+"""Payload of a full TCP segment on Ethernet."""
+_RESET_STATES: Final = {
+    "rst_packets": ("REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH"),
+    "rst_packets_fwd": ("RSTO", "RSTOS0"),
+    "rst_packets_bwd": ("REJ", "RSTR", "RSTRH"),
+}
+"""Zeek's states of connections that one side reset."""
+
 
 def limit(default: float, unit: str, meaning: str) -> float:
     """Return the field of a limit of a behaviour detector: its default, its unit and what it is for.
@@ -81,7 +90,11 @@ class FlowView:
         return int(self.batch.num_rows)
 
     def number(self, name: str) -> Numbers:
-        """Return a column, shape (rows,), NaN for null; a column that the flows lack is NaN throughout."""
+        """Return a column, shape (rows,), NaN for null.
+
+        Of a column that the flows lack, as those of other tools do, what follows from others is given: the fewest
+        packets that carry a payload of that size, and resets by the state of the connection. The rest is NaN.
+        """
         if name in self.context:
             return self.context[name]  # type: ignore[return-value] # float32 serves where float64 does
         if name not in self._numbers:
@@ -90,7 +103,7 @@ class FlowView:
 
     def _read(self, name: str) -> Numbers:
         if name not in self.batch.schema.names:
-            return np.full(self.rows, np.nan)
+            return self._inferred(name)
         column = self.batch.column(name)
         if pa.types.is_timestamp(column.type):
             column = pc.cast(column, pa.int64())
@@ -99,6 +112,14 @@ class FlowView:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise InputError(f"column {name} holds {column.type}, not numbers") from error
         return np.asarray(values, np.float64)
+
+    def _inferred(self, name: str) -> Numbers:
+        payload_bytes = name.replace("payload_packets", "payload_bytes")
+        if payload_bytes != name and payload_bytes in self.batch.schema.names:
+            return np.ceil(self.number(payload_bytes) / _SEGMENT_BYTES)
+        if name in _RESET_STATES and "conn_state" in self.batch.schema.names:
+            return self.among("conn_state", _RESET_STATES[name]).astype(np.float64)
+        return np.full(self.rows, np.nan)
 
     def integer(self, name: str) -> npt.NDArray[np.int64]:
         """Return a column exactly, shape (rows,), :data:`NO_INTEGER` for null and for a column that the flows lack."""
