@@ -33,7 +33,8 @@ class Detected:
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
     ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
-    (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for.
+    (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
+    ``missing_features``, the model did not see them.
     """
 
     flows: int
@@ -44,6 +45,7 @@ class Detected:
     overflow: int
     evicted: int
     missing_columns: tuple[str, ...]
+    missing_features: tuple[str, ...]
     alerts: tuple[Alert, ...]
     incidents: tuple[Alert, ...]
     suppressed: tuple[Alert, ...] = ()
@@ -87,6 +89,7 @@ def detect(
         overflow=(settled.overflow if settled else 0) + (behaviours.overflow_flows if behaviours else 0),
         evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
         missing_columns=blind,
+        missing_features=model.missing_columns if model is not None else (),
         alerts=tuple(in_order(alerts)),
         incidents=tuple(incidents_of(alerts)),
         suppressed=tuple(in_order(suppressed)),

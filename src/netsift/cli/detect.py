@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from netsift.sources.captures import CaptureSettings
     from netsift.sources.statistics import ReadStatistics
 
+_COLUMNS_NAMED: Final = 3
+
 FOUND: Final = 4
 """Exit status of ``--fail-on`` when there is an incident of that severity."""
 
@@ -99,6 +101,7 @@ class _Task:
     everything: bool
     quiet: bool
     suppression: Suppression
+    model_chosen: bool
 
 
 def register(application: typer.Typer) -> None:
@@ -151,7 +154,7 @@ def detect(
     chosen = model or default_model()
     keep_apart([*inputs, chosen], (output, stats))
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression)
+    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None)
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -213,7 +216,8 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     if task.bundle is not None:
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
-        search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
+        detector, reference = ModelDetector(task.bundle), task.bundle.reference
+        search = ModelSearch(detector, reference, threshold, observe=watch.observe, required=task.model_chosen)
     parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
     announce_compilation(*parts, quiet=task.quiet)
     flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
@@ -264,18 +268,27 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
     what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
     typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
-    if found.missing_columns:
-        lacking = ", ".join(found.missing_columns)
-        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
+    _say_missing(found)
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")
         typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
     if found.overflow:
         typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
-    if task.bundle is not None and drift is not None:
+    if task.bundle is not None and drift is not None and not found.missing_features:
         _say_threshold(task.bundle, _threshold(task.bundle, task.rate), task.rate)
         typer.echo(drift_line(drift), err=True)
+
+
+def _say_missing(found: Detected) -> None:
+    """Say what could not be looked for in flows of another tool."""
+    if found.missing_columns:
+        lacking = ", ".join(found.missing_columns)
+        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
+    if found.missing_features:
+        named, more = found.missing_features[:_COLUMNS_NAMED], len(found.missing_features) - _COLUMNS_NAMED
+        lacking = ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
+        typer.echo(f"the model was not asked, only what hosts do was looked at: it needs {lacking}", err=True)
 
 
 def _exit_status(found: Detected, statistics: ReadStatistics, fail_on: FailOn | None) -> int:

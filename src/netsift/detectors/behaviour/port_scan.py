@@ -33,6 +33,11 @@ class PortScan:
     context: tuple[str, ...] = ("pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h")
     facts: tuple[str, ...] = ("pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h")
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.ports > 1
+
     def suspects(self, view: FlowView) -> Rows:
         """Return the probes."""
         probes = tcp_probe(view) | udp_probe(view)

@@ -37,6 +37,11 @@ class SynFlood:
     )  # fmt: skip
     facts: tuple[str, ...] = context
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.flows_slow > 2
+
     def suspects(self, view: FlowView) -> Rows:
         """Return TCP flows without payload and answer, to a host that gets many of them."""
         lost = tcp(view) & (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= 2)
