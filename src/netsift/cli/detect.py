@@ -49,7 +49,8 @@ AlertsFile = Annotated[
         "-o",
         metavar="FILE",
         show_default=False,
-        help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
+        help="Write all incidents and alerts: .parquet, .arrow, or JSON lines by any other name; - is standard output, "
+        "in the place of the table.",
     ),
 ]
 
@@ -91,7 +92,7 @@ class FailOn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """What is looked for, and with what."""
 
     inputs: list[str]
@@ -151,10 +152,11 @@ def detect(
 
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
+    _refuse_format(output, output_format)
     chosen = model or default_model()
     keep_apart([*inputs, chosen], (output, stats))
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None)
+    task = Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None)
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -169,6 +171,13 @@ def detect(
     elif output != STANDARD_STREAM:
         _show(found.incidents, limit, quiet=quiet)
     raise typer.Exit(_exit_status(found, statistics, fail_on))
+
+
+def _refuse_format(output: Path | None, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
+
+    if output is not None and output.suffix.lower() in arrow.SUFFIXES and output_format is OutputFormat.ECS:
+        raise UsageError(f"{output}: --format ecs is JSON lines: name an output that ends in .jsonl")
 
 
 def suppression_options(
@@ -201,7 +210,7 @@ def default_model() -> Path:
     return Path(str(files("netsift.models") / "default.netsift"))
 
 
-def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
+def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
     """Read all inputs and return what was found, and whether the traffic looks like what the model knows."""
     from netsift.alerts.behaviour import BehaviourSearch
     from netsift.alerts.detection import detect as detect_in
@@ -259,7 +268,7 @@ def _say_suppressed(suppression: Suppression, found: Detected) -> None:
             typer.echo(f"  {rule.id}  {count:,}  {rule.words()}: {rule.reason}", err=True)
 
 
-def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
+def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
     """Say what was read, what became of it, and how far the model can be trusted with it."""
     if line := packets_line(statistics):
         typer.echo(line, err=True)
@@ -320,8 +329,15 @@ def _origin(bundle: Bundle, rate: float) -> str:
 
 
 def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
     from netsift.alerts.ecs import as_ecs
+    from netsift.flows.write import flow_output, format_of
 
+    if output.suffix.lower() in arrow.SUFFIXES:
+        with flow_output(output, format_of(output), arrow.arrow_schema()) as writer:
+            for batch in arrow.alert_batches(alerts):
+                writer.write(batch)
+        return
     objects: Iterable[dict[str, Any]] = (
         as_ecs(alert) if output_format is OutputFormat.ECS else alert.as_json() for alert in alerts
     )
