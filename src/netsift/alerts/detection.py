@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from netsift.alerts.behaviour import BehaviourSearch
 from netsift.alerts.from_model import MODEL, alert_of
 from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of
+from netsift.alerts.novelty import NoveltySearch
 from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.alerts.schema import Alert
 
@@ -32,7 +33,7 @@ class Detected:
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
     ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
-    (docs/context.md).
+    (docs/context.md). ``usual`` alerts were left out because the baseline knows what they tell.
     """
 
     flows: int
@@ -44,6 +45,7 @@ class Detected:
     evicted: int
     alerts: tuple[Alert, ...]
     incidents: tuple[Alert, ...]
+    usual: int = 0
 
 
 def detect(
@@ -52,10 +54,12 @@ def detect(
     model: ModelSearch | None,
     *,
     everything: bool = False,
+    novelty: NoveltySearch | None = None,
 ) -> Detected:
     """Show every batch to the behaviour detectors and the model, and make incidents of what they find.
 
-    ``everything`` makes alerts of low severity also of what the model flagged and is not believed.
+    ``everything`` makes alerts of low severity also of what the model flagged and is not believed. ``novelty`` judges
+    the flows beside a baseline; it looks at them with the context columns of ``behaviours``, which must be there.
 
     Raises:
         InputError: a batch lacks columns that are needed; all of them are named.
@@ -64,25 +68,32 @@ def detect(
     for batch in batches:
         flows += batch.num_rows
         packets += int(pc.sum(batch.column("packets")).as_py() or 0) if "packets" in batch.schema.names else 0
-        if behaviours is not None:
-            behaviours.add(batch)
+        view = behaviours.add(batch) if behaviours is not None else None
+        if novelty is not None and view is not None:
+            novelty.add(view)
         if model is not None:
             model.add(batch)
     settled = model.settle(with_too_few=True) if model is not None else None
     seen = list(behaviours.alerts()) if behaviours is not None else []
+    usual = {alert.id for alert in seen if novelty is not None and novelty.is_usual(alert)}
+    seen = [alert for alert in seen if alert.id not in usual]
     believed, unconfirmed = _believed(seen, settled, alone=behaviours is None)
     doubted = _doubted(settled, unconfirmed) if everything else []
-    alerts = [*seen, *believed, *doubted]
+    strange = list(novelty.alerts()) if novelty is not None else []
+    alerts = [*seen, *believed, *doubted, *strange]
     return Detected(
         flows=flows,
         packets=packets,
         flagged=settled.flagged if settled else 0,
         too_few=settled.too_few if settled else 0,
         unconfirmed=sum(alert.flows for alert in unconfirmed),
-        overflow=(settled.overflow if settled else 0) + (behaviours.overflow_flows if behaviours else 0),
+        overflow=(settled.overflow if settled else 0)
+        + (behaviours.overflow_flows if behaviours else 0)
+        + (novelty.overflow_flows if novelty else 0),
         evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
         alerts=tuple(in_order(alerts)),
         incidents=tuple(incidents_of(alerts)),
+        usual=len(usual),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netsift.cli import options
+from netsift.cli.baseline import AlertBudget, Baseline, novelty_search
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
 from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures
@@ -28,6 +29,7 @@ from netsift.files import whole_file
 
 if TYPE_CHECKING:
     from netsift.alerts.detection import Detected
+    from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.schema import Alert
     from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
@@ -52,6 +54,8 @@ Behaviour detectors look at what hosts do over many flows (scans, guessing, floo
 
   netsift detect flows.parquet --model model.netsift --false-positive-rate 0.001
 
+  netsift detect today.pcap --baseline normal.netsift --alert-budget 5/day
+
   tcpdump -i eth0 -c 100000 -w - | netsift detect - --no-model -o - --format ecs
 
 Exit status: 0 all read, whether or not anything was found; 1 nothing could be read or written; 2 wrong arguments; 3 part of the input was damaged (what was good was looked at); {FOUND} an incident of the severity of --fail-on.
@@ -74,6 +78,21 @@ class FailOn(StrEnum):
     CRITICAL = "critical"
 
 
+Explain = Annotated[
+    str | None,
+    typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
+]
+FailOnSeverity = Annotated[
+    FailOn | None,
+    typer.Option(
+        "--fail-on", show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."
+    ),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     """What is looked for, and with what."""
@@ -84,6 +103,7 @@ class _Task:
     rate: float
     everything: bool
     quiet: bool
+    novelty: NoveltySearch | None = None
 
 
 def register(application: typer.Typer) -> None:
@@ -112,22 +132,16 @@ def detect(
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
-    ] = None,
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."),
-    ] = None,
+    explain: Explain = None,
+    fail_on: FailOnSeverity = None,
     false_positive_rate: Annotated[
         float,
         typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
-    ] = False,
+    everything: Everything = False,
+    baseline: Baseline = None,
+    alert_budget: AlertBudget = None,
     key: ModelKey = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
@@ -141,9 +155,10 @@ def detect(
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
     chosen = model or default_model()
-    keep_apart([*inputs, chosen], (output, stats))
+    keep_apart([*inputs, chosen, *([baseline] if baseline else [])], (output, stats))
+    novelty = novelty_search(baseline, alert_budget, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet)
+    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, novelty)
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -172,6 +187,7 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     from netsift.alerts.detection import detect as detect_in
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
+    from netsift.detectors.novelty.columns import CONTEXT
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import mark_compiled
     from netsift.sources.flows import is_flow_table, read_flows
@@ -184,7 +200,8 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     if not all(is_flow_table(name) for name in task.inputs):
         announce_compilation(quiet=task.quiet)
     batches = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
-    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything)
+    behaviours = BehaviourSearch(context=CONTEXT if task.novelty is not None else ())
+    found = detect_in(batches, behaviours, search, everything=task.everything, novelty=task.novelty)
     if statistics.packets_metered:
         mark_compiled()
     return found, watch.judge() if watch is not None else None
@@ -205,6 +222,7 @@ def _counts(found: Detected) -> dict[str, int]:
         "flows_without_room": found.overflow,
         "context_evicted": found.evicted,
         "alerts": len(found.alerts),
+        "alerts_usual_here": found.usual,
         "incidents": len(found.incidents),
     }
 
@@ -222,6 +240,8 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     if doubted and not task.everything:
         said = counted(doubted, "flow")
         typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
+    if found.usual:
+        typer.echo(f"left out {counted(found.usual, 'alert')} of what these hosts always do (--baseline)", err=True)
     if found.overflow:
         typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
     if task.bundle is not None and drift is not None:
