@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netsift.cli import options
+from netsift.cli.baseline import AlertBudget, Baseline, novelty_search
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
 from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
@@ -30,6 +31,7 @@ from netsift.files import whole_file
 
 if TYPE_CHECKING:
     from netsift.alerts.detection import Detected
+    from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.schema import Alert
     from netsift.alerts.suppression import Suppression
     from netsift.evaluation.drift import Drift
@@ -69,6 +71,8 @@ Behaviour detectors look at what hosts do over many flows (scans, guessing, floo
 
   netsift detect flows.parquet --model model.netsift --false-positive-rate 0.001
 
+  netsift detect today.pcap --baseline normal.netsift --alert-budget 5/day
+
   tcpdump -i eth0 -c 100000 -w - | netsift detect - --no-model -o - --format ecs
 
 Exit status: 0 all read, whether or not anything was found; 1 nothing could be read or written; 2 wrong arguments; 3 part of the input was damaged (what was good was looked at); {FOUND} an incident of the severity of --fail-on.
@@ -91,6 +95,21 @@ class FailOn(StrEnum):
     CRITICAL = "critical"
 
 
+Explain = Annotated[
+    str | None,
+    typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
+]
+FailOnSeverity = Annotated[
+    FailOn | None,
+    typer.Option(
+        "--fail-on", show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."
+    ),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is looked for, and with what."""
@@ -103,6 +122,7 @@ class Task:
     quiet: bool
     suppression: Suppression
     model_chosen: bool
+    novelty: NoveltySearch | None = None
 
 
 def register(application: typer.Typer) -> None:
@@ -124,22 +144,16 @@ def detect(
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
-    ] = None,
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."),
-    ] = None,
+    explain: Explain = None,
+    fail_on: FailOnSeverity = None,
     false_positive_rate: Annotated[
         float,
         typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
-    ] = False,
+    everything: Everything = False,
+    baseline: Baseline = None,
+    alert_budget: AlertBudget = None,
     key: ModelKey = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
@@ -154,9 +168,12 @@ def detect(
         raise UsageError("--no-model and --model exclude each other")
     _refuse_format(output, output_format)
     chosen = model or default_model()
-    keep_apart([*inputs, chosen], (output, stats))
+    keep_apart([*inputs, chosen, *([baseline] if baseline else [])], (output, stats))
+    novelty = novelty_search(baseline, alert_budget, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
-    task = Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None)
+    task = Task(
+        inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None, novelty
+    )
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -216,6 +233,7 @@ def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None
     from netsift.alerts.detection import detect as detect_in
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
+    from netsift.detectors.novelty import columns
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import CONTEXT, METER, mark_compiled
     from netsift.models.context import with_needed_context
@@ -231,7 +249,15 @@ def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None
     announce_compilation(*parts, quiet=task.quiet)
     flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
     batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
-    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything, suppression=task.suppression)
+    behaviours = BehaviourSearch(context=columns.CONTEXT if task.novelty is not None else ())
+    found = detect_in(
+        batches,
+        behaviours,
+        search,
+        everything=task.everything,
+        suppression=task.suppression,
+        novelty=task.novelty,
+    )
     if found.flows:
         mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
@@ -253,6 +279,7 @@ def _counts(found: Detected) -> dict[str, int]:
         "context_evicted": found.evicted,
         "alerts": len(found.alerts),
         "alerts_suppressed": len(found.suppressed),
+        "alerts_usual_here": found.usual,
         "incidents": len(found.incidents),
     }
 
@@ -282,6 +309,8 @@ def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStati
     if doubted and not task.everything:
         said = counted(doubted, "flow")
         typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
+    if found.usual:
+        typer.echo(f"left out {counted(found.usual, 'alert')} of what these hosts always do (--baseline)", err=True)
     if found.overflow:
         typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
     if task.bundle is not None and drift is not None and not found.missing_features:
