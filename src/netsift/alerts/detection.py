@@ -109,21 +109,32 @@ def detect(
 
 
 def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) -> tuple[list[Alert], list[Alert]]:
-    """Return the model's alerts that stand, and those that no behaviour confirms; a model ``alone`` is believed all."""
-    found = [alert_of(finding) for finding in settled.findings if not finding.too_few] if settled else []
-    stand = [alert for alert in found if alone or alert.category not in NEED_BEHAVIOUR or _is_confirmed(alert, seen)]
-    kept = {alert.id for alert in stand}
-    return stand, [alert for alert in found if alert.id not in kept]
+    """Return the model's alerts that stand, and those that no behaviour confirms; a model ``alone`` is believed all.
+
+    What a behaviour detector saw between the same hosts is what the model saw, whatever name it gave to single flows.
+    """
+    stand: list[Alert] = []
+    unconfirmed: list[Alert] = []
+    for finding in settled.findings if settled else ():
+        if finding.too_few:
+            continue
+        alert = alert_of(finding)
+        behaviour = next((other for other in seen if _is_same_doing(alert, other)), None)
+        if behaviour is not None:
+            stand.append(replace(alert, category=behaviour.category, technique=behaviour.technique))
+        elif alone or alert.category not in NEED_BEHAVIOUR:
+            stand.append(alert)
+        else:
+            unconfirmed.append(alert)
+    return stand, unconfirmed
 
 
-def _is_confirmed(alert: Alert, seen: Sequence[Alert]) -> bool:
-    hosts = {*alert.sources, *alert.targets}
-    return any(
-        other.category == alert.category
-        and other.start_ns <= alert.end_ns + LINK_GAP_NS
+def _is_same_doing(alert: Alert, other: Alert) -> bool:
+    return (
+        other.start_ns <= alert.end_ns + LINK_GAP_NS
         and alert.start_ns <= other.end_ns + LINK_GAP_NS
-        and not hosts.isdisjoint((*other.sources, *other.targets))
-        for other in seen
+        and not set(alert.sources).isdisjoint(other.sources)
+        and not set(alert.targets).isdisjoint(other.targets)
     )
 
 

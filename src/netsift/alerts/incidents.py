@@ -20,6 +20,7 @@ from math import prod
 from typing import Final
 
 from netsift.alerts.schema import SEVERITIES, Alert, alert_id, utc_text
+from netsift.detectors.behaviour.words import counted, lasted
 
 LINK_GAP_NS: Final = 3_600 * 1_000_000_000
 MANY_SOURCES: Final = 8
@@ -191,6 +192,7 @@ def _incident(members: Sequence[Alert]) -> Alert:
         packets=sum(alert.packets for alert in members),
         evidence=tuple(dict.fromkeys(flow for alert in members for flow in alert.evidence))[:MOST_EVIDENCE],
         members=tuple(alert.id for alert in members),
+        stages=tuple(stages),
         timeline=tuple(f"{utc_text(alert.start_ns)} {alert.reason}" for alert in members[:MOST_TIMELINE]),
     )
 
@@ -205,4 +207,12 @@ def _reason(members: Sequence[Alert], gravest: Alert, stages: Sequence[str]) -> 
     if len(stages) > 1:
         chain = " → ".join(stage.replace("_", " ") for stage in stages)
         return f"{chain}, {len(members)} alerts; the gravest: {gravest.reason}"
-    return f"{gravest.reason} ({len(members) - 1} more of the kind)"
+    targets, sources = _united(alert.targets for alert in members), _united(alert.sources for alert in members)
+    if stages == ["scan"] and len(sources) == 1 and len(targets) > 1:
+        ports = len({port for alert in members for port in alert.ports})
+        seconds = (max(alert.end_ns for alert in members) - members[0].start_ns) / 1e9
+        asked = (
+            f"{counted(ports, 'port')} of {counted(len(targets), 'host')}" if ports else counted(len(targets), "host")
+        )
+        return f"{sources[0]} tried {asked} in {lasted(seconds)}, {len(members)} alerts; the gravest: {gravest.reason}"
+    return gravest.reason
