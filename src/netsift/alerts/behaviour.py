@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from netsift.alerts.episodes import Episodes
+from netsift.alerts.phrases import phrase
 from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id
 from netsift.context.tracker import REQUIRED_COLUMNS, ContextSettings, ContextTracker
 from netsift.detectors.behaviour import BEHAVIOURS
@@ -16,6 +17,9 @@ from netsift.detectors.behaviour.base import SEVERITIES, Behaviour, Episode, Flo
 from netsift.flows.schema import BY_NAME
 
 _NO_PORT: Final = -1
+_PORTS: Final = ("src_port", "dst_port")
+_UNITS_SAID: Final = ("bytes", "s", "µs")
+"""Units that the phrase of a column does not say already."""
 
 
 class BehaviourSearch:
@@ -98,9 +102,9 @@ def _column(name: str, value: float) -> AlertColumn:
     from netsift.context.schema import CONTEXT_COLUMNS
 
     column = CONTEXT_COLUMNS[name].column if name in CONTEXT_COLUMNS else BY_NAME[name]
-    return AlertColumn(
-        name, column.unit, round(value, 6), (), f"{name.replace('_', ' ')}: {value:,.4g} {column.unit}".strip()
-    )
+    unit = f" {column.unit}" if column.unit in _UNITS_SAID else ""
+    shown = f"{value:.0f}" if name in _PORTS else f"{value:,.4g}"
+    return AlertColumn(name, column.unit, round(value, 6), (), f"{phrase(name)}: {shown}{unit}")
 
 
 def reference(sample: dict[str, Any]) -> FlowReference:

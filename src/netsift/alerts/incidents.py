@@ -13,7 +13,7 @@ Every alert is in exactly one incident; an incident of one alert says what the a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
@@ -188,13 +188,21 @@ def _incident(members: Sequence[Alert]) -> Alert:
         truncated=any(alert.truncated for alert in members),
         detectors=tuple(sorted(surest)),
         reason=_reason(members, gravest, stages),
-        flows=sum(alert.flows for alert in members),
-        packets=sum(alert.packets for alert in members),
+        flows=_most_of_one_detector(members, lambda alert: alert.flows),
+        packets=_most_of_one_detector(members, lambda alert: alert.packets),
         evidence=tuple(dict.fromkeys(flow for alert in members for flow in alert.evidence))[:MOST_EVIDENCE],
         members=tuple(alert.id for alert in members),
         stages=tuple(stages),
         timeline=tuple(f"{utc_text(alert.start_ns)} {alert.reason}" for alert in members[:MOST_TIMELINE]),
     )
+
+
+def _most_of_one_detector(members: Sequence[Alert], count: Callable[[Alert], int]) -> int:
+    """Return the greatest sum of one detector: two that saw the same flows saw no more of them."""
+    of_detector: dict[tuple[str, ...], int] = {}
+    for alert in members:
+        of_detector[alert.detectors] = of_detector.get(alert.detectors, 0) + count(alert)
+    return max(of_detector.values())
 
 
 def _united(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

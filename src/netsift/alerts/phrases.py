@@ -55,7 +55,7 @@ _RULES: Final = tuple(
 
 @cache
 def phrase(column: str) -> str:
-    """Return the phrase for a column of the schema or the context, or for the service; another tool's column keeps its name."""
+    """Return the phrase for a column of the flows or their context, or the service; others keep their name."""
     if column in _OWN:
         return _OWN[column]
     if column in CONTEXT_COLUMNS:
