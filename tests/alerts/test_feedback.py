@@ -12,7 +12,7 @@ import pytest
 
 from netsift.alerts.feedback import Feedback, Verdict, append_feedback, feedback_on, label_rules, read_feedback
 from netsift.alerts.incidents import incidents_of
-from netsift.alerts.schema import MOST_MEMBERS, Alert
+from netsift.alerts.schema import MOST_MEMBERS, Alert, FlowReference
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.models.rules import Rules
 from tests.alerts.made import MONDAY_NOON_NS, SCAN, SECOND, made
@@ -113,6 +113,13 @@ def test_flows_of_the_alert_are_labelled_and_no_others() -> None:
         flow("10.0.0.5", "10.0.1.1", 22, 60.001),
         flow("nonsense", "10.0.1.1", 22),
     ) == ["scan", "scan", "scan", None, None, None, None, None, None]
+
+
+def test_flows_without_ports_are_labelled_where_the_evidence_names_one() -> None:
+    echo = COVERED | {"protocol": 1, "src_port": None, "dst_port": None}
+    with_echo = made(evidence=(FlowReference(MONDAY_NOON_NS, MONDAY_NOON_NS, "10.0.0.5", None, "10.0.1.1", None, 1),))
+    assert labels([said(SCAN)], COVERED, echo) == ["scan", None]
+    assert labels([said(with_echo)], COVERED, echo, echo | {"protocol": 2}) == ["scan", "scan", None]
 
 
 def test_verdicts_decide_the_label_and_true_ones_come_first() -> None:

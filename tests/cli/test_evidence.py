@@ -22,9 +22,8 @@ DEMO = ROOT / "examples" / "demo.pcap.gz"
 
 
 @pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Program:
-    """Return the program, run in this process with a configuration folder of its own."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Return the program, run in this process."""
     return program(monkeypatch, capsysbinary)
 
 

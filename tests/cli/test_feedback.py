@@ -21,10 +21,8 @@ TUNNEL = made(2, category="tunnel", reason="long \x1b[2J")
 
 
 @pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Program:
-    """Return the program, run in this process with folders of its own."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Return the program, run in this process."""
     return program(monkeypatch, capsysbinary)
 
 

@@ -20,9 +20,8 @@ FLOOD = made(2, category="flood", severity="high", sources=("10.0.9.9",), target
 
 
 @pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Program:
-    """Return the program, run in this process with a configuration folder of its own."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Return the program, run in this process."""
     return program(monkeypatch, capsysbinary)
 
 

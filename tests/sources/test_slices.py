@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsift.alerts.coverage import Coverage
-from netsift.alerts.schema import MOST_MEMBERS, Alert
+from netsift.alerts.schema import MOST_MEMBERS, Alert, FlowReference
 from netsift.capture.writer import CapturedPacket
 from netsift.errors import InputError, UsageError
 from netsift.sources.slices import chosen_packets
@@ -45,6 +45,10 @@ def plain(records: Sequence[Record]) -> list[tuple[int, int, int, bytes]]:
     return [(one.time_ns, one.link_type, one.wire_length, one.data) for one in records]
 
 
+PORTLESS = (1, 50)
+EVIDENCE = tuple(FlowReference(0, 0, "10.0.0.1", None, "10.0.0.2", None, protocol) for protocol in PORTLESS)
+
+
 def text_of(address: bytes, version: int) -> str:
     """Return an address of the slow decoder as text."""
     return str(ip_address(address[-4:] if version == 4 else address))
@@ -57,7 +61,7 @@ def belongs(packet: Packet, alert: Alert) -> bool:
     return alert.start_ns <= packet.time_ns <= alert.end_ns + 999 and any(
         source in alert.sources
         and target in alert.targets
-        and (not alert.ports or (packet.has_ports and port in alert.ports))
+        and (not alert.ports or (port in alert.ports if packet.has_ports else packet.protocol in PORTLESS))
         for source, target, port in ways
     )
 
@@ -82,7 +86,8 @@ def test_the_same_packets_as_one_by_one(
     records = busy(400, seed)
     start_ns, end_ns = records[100].time_ns, records[300].time_ns
     alert = made(
-        sources=tuple(sources), targets=tuple(targets), ports=tuple(ports), start_ns=start_ns, end_ns=end_ns
+        sources=tuple(sources), targets=tuple(targets), ports=tuple(ports), start_ns=start_ns, end_ns=end_ns,
+        evidence=EVIDENCE,
     )  # fmt: skip
     fragments = FragmentCache()
     decoded = [decode(record, "inner" if inner else "outer", fragments) for record in records]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from netsift.alerts.coverage import listed_whole
+from netsift.alerts.coverage import listed_whole, portless_protocols
 from netsift.alerts.schema import Alert
 from netsift.alerts.stored import LONGEST_LINE, alert_from_json
 from netsift.errors import InputError, OutputError, UsageError
@@ -123,32 +123,33 @@ def label_rules(feedback: Iterable[Feedback]) -> RulesFile:
         UsageError: nothing was said, or of more alerts than there may be rules.
     """
     ordered = sorted(feedback, key=lambda said: said.verdict is not Verdict.TRUE)
-    rules = [rule for said in ordered if (rule := _label_rule(said)) is not None]
+    rules = [rule for said in ordered for rule in _label_rules(said)]
     if not 1 <= len(rules) <= MOST_RULES:
         raise UsageError(f"labels follow from feedback on 1 to {MOST_RULES:,} alerts with hosts, not {len(rules):,}")
     return RulesFile(rule=rules)
 
 
-def _label_rule(said: Feedback) -> Rule | None:
+def _label_rules(said: Feedback) -> Iterator[Rule]:
+    """Yield a rule for the flows of an alert to its ports, and one for each protocol of it that has none."""
     sources, targets, ports = listed_whole(said.alert)
     networks = [[host for host in hosts if _is_address(host)] for hosts in (sources, targets)]
     if (sources and not networks[0]) or (targets and not networks[1]) or not any(networks):
-        return None
+        return
     try:
         begins, last = (_EPOCH + _MICROSECOND * (time // 1000) for time in (said.alert.start_ns, said.alert.end_ns))
-        return Rule.model_validate(
-            {
-                "label": said.alert.category if said.verdict is Verdict.TRUE else BENIGN,
-                "from": begins,
-                "to": last + _MICROSECOND,
-                "source": networks[0],
-                "destination": networks[1],
-                "port": [port for port in ports if 0 <= port <= 65_535],
-                "either_way": True,
-            }
-        )
     except OverflowError:
-        return None
+        return
+    asked = {
+        "label": said.alert.category if said.verdict is Verdict.TRUE else BENIGN,
+        "from": begins,
+        "to": last + _MICROSECOND,
+        "source": networks[0],
+        "destination": networks[1],
+        "either_way": True,
+    }
+    yield Rule.model_validate(asked | {"port": list(ports)})
+    for protocol in portless_protocols(said.alert) if ports else ():
+        yield Rule.model_validate(asked | {"protocol": protocol})
 
 
 def _is_address(text: str) -> bool:

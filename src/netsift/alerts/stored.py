@@ -22,6 +22,7 @@ LONGEST_LINE: Final = 64 << 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BARE: Final = re.compile(r"(-?[0-9]{1,19}) ns")
 _ALERT: Final = TypeAdapter(Alert)
+_LAST_PORT: Final = 65_535
 
 
 def stored_alerts(path: Path) -> Iterator[Alert]:
@@ -79,6 +80,8 @@ def _alert(fields: dict[str, Any]) -> Alert:
     alert: Alert = _ALERT.validate_python(fields)
     if alert.severity not in SEVERITIES:
         raise ValueError(f"severity {alert.severity!r}")
+    if not all(0 <= port <= _LAST_PORT for port in alert.ports):
+        raise ValueError("a port is none")
     return alert
 
 
