@@ -129,11 +129,11 @@ def reflector(flows: int) -> Traffic:
     return traffic
 
 
-def reflection(sources: int) -> Traffic:
-    """Answers of many time servers to questions that were never asked."""
+def many_sources(sources: int) -> Traffic:
+    """A few datagrams of each of many sources."""
     traffic = Traffic()
     for number in range(sources):
-        traffic.udp(number * 0.01, (host(number, "198.51"), SERVER), 80, [(">", bytes(468), 0)] * 3, source_port=123)
+        traffic.udp(number * 0.01, (host(number, "198.51"), SERVER), 80, [(">", bytes(468), 0)] * 3, source_port=7_000)
     return traffic
 
 
@@ -317,7 +317,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case("brute_force", "spraying", spraying, 8, 7),
     Case("syn_flood", "forged sources", forged_syns, 105, 95),
     Case("syn_flood", "reflector", reflector, 66, 56),
-    Case("udp_flood", "reflection", reflection, 42, 38),
+    Case("udp_flood", "many sources", many_sources, 42, 38),
     Case("udp_flood", "one source", udp_stream, 20_400, 19_000),
     Case("udp_flood", "from outside", udp_from_outside, 2_020, 1_950),
     Case("udp_flood", "echo", ping_flood, 510, 480),

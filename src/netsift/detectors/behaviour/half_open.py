@@ -22,8 +22,9 @@ class HalfOpen:
 
     probes: float = limit(3, "connections", "fewest connections of a source to a host")
     at_once_s: float = limit(1, "s", "longest time until the reset")
-    repeats: float = limit(3, "connections", "so many to each port, in the mean, are health checks")
-    gap_s: float = limit(600, "s", "longest time without a suspicious flow within an episode")
+    repeats: float = limit(2, "connections", "so many to each port, in the mean, are health checks")
+    interval_s: float = limit(10, "s", "longest mean time between the connections")
+    gap_s: float = limit(900, "s", "longest time without a suspicious flow within an episode")
     name: str = "half_open"
     category: str = "scan"
     technique: str = "T1046"
@@ -44,9 +45,10 @@ class HalfOpen:
         return view.number("pair_flows_1h")
 
     def strength(self, episode: Episode) -> float:
-        """Return probes ÷ limit, 0 for a single port and for what is repeated."""
+        """Return probes ÷ limit, 0 for a single port and for what is repeated or slow."""
         repeated = episode.flows >= self.repeats * len(episode.ports)
-        return episode.flows / self.probes if len(episode.ports) >= 2 and not repeated else 0.0
+        slow = episode.seconds > self.interval_s * max(episode.flows - 1, 1)
+        return episode.flows / self.probes if len(episode.ports) >= 2 and not repeated and not slow else 0.0
 
     def reason(self, episode: Episode) -> str:
         """Say who opened connections in order to close them."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import (
     icmp,
-    is_answer,
     is_echo_request,
     is_internal,
     is_internal_address,
@@ -22,8 +19,10 @@ from netsift.detectors.behaviour.words import hosts, lasted, volume
 
 _LEAST_PACKETS_5S = 25
 """Flows below five packets a second count only where many sources send them."""
-_LEAST_PAYLOAD_BYTES = 20
-"""A lone datagram with less is a probe."""
+_LEAST_BYTES = 44
+"""Packets with less in the mean are probes."""
+_REFLECTING = frozenset({17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 520, 1900, 3283, 3702, 5093, 5353, 11211, 37810})
+"""Ports of services that are known to amplify (CISA alert TA14-017A)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class UdpFlood:
 
     What it assumes: ordinary UDP is answered, or is a stream from one host of the network to another; the victim of a
     flood answers nothing, and of a reflection it never asked. ``sources`` in about 5 s: nobody is sent unasked UDP by
-    so many hosts at once, except peer-to-peer programs, which answer some. ``packets_5s``: a stream without any answer
+    so many hosts at once, not even a peer-to-peer program. ``packets_5s``: a stream without any answer
     that is faster than video inside. From outside nothing streams unasked, so ``outside_packets_5s`` are enough;
     answers that nobody asked for come from ``reflectors`` or more, ``answers_5s`` of them in 5 s. Echo is answered in a
     flood as well: people ping once a second, so ``echo_5s``. It fails on floods of UDP that are answered.
@@ -50,44 +49,40 @@ class UdpFlood:
     technique: str = "T1498.002"
     severity: Severity = Severity.HIGH
     scope: Scope = Scope.TARGET
-    context: tuple[str, ...] = ("destination_sources_5s", "destination_unanswered_5s", "destination_flows_5s")
-    facts: tuple[str, ...] = (*context, "src_port", "protocol", "icmp_type", "dst_port")
+    context: tuple[str, ...] = ("destination_flows_1min",)
+    facts: tuple[str, ...] = ("src_port", "icmp_type", "dst_port")
 
     def suspects(self, view: FlowView) -> Rows:
-        """Return unanswered UDP and ICMP flows to a host that gets too many, fast ones, and fast echo."""
+        """Return unanswered UDP and ICMP flows that are fast, or from outside, and fast echo."""
         either = udp(view) | icmp(view)
         if not either.any():
             return either
-        lost = either & unanswered(view)
-        mostly = view.number("destination_unanswered_5s") >= 0.9 * view.number("destination_flows_5s")
-        many = mostly & (view.number("destination_sources_5s") >= self.sources / 4)
         fast = packets_in_5s(view) >= _LEAST_PACKETS_5S
-        outside = ~is_internal(view, "src_ip") & is_internal(view, "dst_ip")
-        filled = outside & udp(view) & (view.number("payload_fwd_mean") >= _LEAST_PAYLOAD_BYTES)
-        found = (lost & (many | fast | filled | is_answer(view))) | (is_echo_request(view) & fast)
+        outside = udp(view) & ~is_internal(view, "src_ip")
+        found = (either & unanswered(view) & (fast | outside)) | (is_echo_request(view) & fast)
         return found & ~to_group(view) if found.any() else found
 
     def measure(self, view: FlowView) -> Numbers:
-        """Return sources ÷ limit, or the flow's packets in 5 s ÷ limit, whichever is more."""
-        many = view.number("destination_sources_5s") / self.sources
-        mostly = view.number("destination_unanswered_5s") >= 0.9 * view.number("destination_flows_5s")
-        outside = ~is_internal(view, "src_ip") & is_internal(view, "dst_ip")
-        most = np.where(outside, self.outside_packets_5s, self.packets_5s)
-        most = np.where(is_echo_request(view), self.echo_5s, most)
-        return np.maximum(np.where(mostly, many, 0), packets_in_5s(view) / most)
+        """Return the flow's packets in 5 s."""
+        return packets_in_5s(view)
 
     def strength(self, episode: Episode) -> float:
-        """Return the peak, or the packets of all sources in 5 s ÷ limit, whichever is more."""
-        rate_5s = 5 * episode.packets / max(episode.seconds, 5.0)
-        return max(episode.peak, rate_5s / self._limit_5s(episode))
+        """Return sources in 5 s ÷ limit, or packets in 5 s ÷ limit, whichever is more."""
+        periods = max(episode.seconds, 5.0) / 5
+        packets_5s = max(episode.packets / periods, episode.peak)
+        full = episode.bytes >= _LEAST_BYTES * episode.packets
+        many = len(episode.sources) / periods / self.sources
+        return max(many, packets_5s / self._limit_5s(episode) if full else 0.0)
 
     def _limit_5s(self, episode: Episode) -> float:
         if episode.fact("icmp_type") in (8, 128):
             return 2 * self.echo_5s  # requests and their answers
-        if episode.fact("src_port") < 1_024 <= episode.fact("dst_port") and len(episode.sources) >= self.reflectors:
+        port = episode.fact("src_port")
+        if port in _REFLECTING and port != episode.fact("dst_port") and len(episode.sources) >= self.reflectors:
             return self.answers_5s
-        inside = any(map(is_internal_address, episode.sources))
-        return self.packets_5s if inside or not is_internal_address(episode.key[0]) else self.outside_packets_5s
+        outside = sum(not is_internal_address(source) for source in episode.sources)
+        from_outside = 2 * outside > len(episode.sources) and is_internal_address(episode.key[0])
+        return self.outside_packets_5s if from_outside else self.packets_5s
 
     def reason(self, episode: Episode) -> str:
         """Say who was flooded by how many, with how much."""
