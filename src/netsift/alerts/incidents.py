@@ -80,7 +80,9 @@ class _Sets:
 
 
 def _actors(alert: Alert) -> tuple[str, ...]:
-    return alert.sources if len(alert.sources) <= MOST_ACTORS and not alert.truncated else ()
+    # A truncated alert may lack targets and ports, which does not matter here; of a flood it may lack sources.
+    unknown = alert.truncated and alert.category == "flood"
+    return alert.sources if len(alert.sources) <= MOST_ACTORS and not unknown else ()
 
 
 def _links(ordered: Sequence[Alert]) -> Iterator[tuple[int, int]]:
