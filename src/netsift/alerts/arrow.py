@@ -64,6 +64,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("evidence", pa.list_(_FLOW), nullable=False),
         pa.field("members", pa.list_(pa.string()), nullable=False),
         pa.field("timeline", pa.list_(pa.string()), nullable=False),
+        pa.field("stages", pa.list_(pa.string()), nullable=False),
         pa.field("suppressed", pa.string()),
     ]
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netsift.cli import options
+from netsift.cli.baseline import AlertBudget, Baseline, novelty_search
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
 from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
@@ -30,12 +31,15 @@ from netsift.files import whole_file
 
 if TYPE_CHECKING:
     from netsift.alerts.detection import Detected
+    from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.schema import Alert
     from netsift.alerts.suppression import Suppression
     from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
     from netsift.sources.captures import CaptureSettings
     from netsift.sources.statistics import ReadStatistics
+
+_COLUMNS_NAMED: Final = 3
 
 FOUND: Final = 4
 """Exit status of ``--fail-on`` when there is an incident of that severity."""
@@ -67,6 +71,8 @@ Behaviour detectors look at what hosts do over many flows (scans, guessing, floo
 
   netsift detect flows.parquet --model model.netsift --false-positive-rate 0.001
 
+  netsift detect today.pcap --baseline normal.netsift --alert-budget 5/day
+
   tcpdump -i eth0 -c 100000 -w - | netsift detect - --no-model -o - --format ecs
 
 Exit status: 0 all read, whether or not anything was found; 1 nothing could be read or written; 2 wrong arguments; 3 part of the input was damaged (what was good was looked at); {FOUND} an incident of the severity of --fail-on.
@@ -89,6 +95,21 @@ class FailOn(StrEnum):
     CRITICAL = "critical"
 
 
+Explain = Annotated[
+    str | None,
+    typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
+]
+FailOnSeverity = Annotated[
+    FailOn | None,
+    typer.Option(
+        "--fail-on", show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."
+    ),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is looked for, and with what."""
@@ -100,6 +121,8 @@ class Task:
     everything: bool
     quiet: bool
     suppression: Suppression
+    model_chosen: bool
+    novelty: NoveltySearch | None = None
 
 
 def register(application: typer.Typer) -> None:
@@ -121,22 +144,16 @@ def detect(
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
-    ] = None,
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."),
-    ] = None,
+    explain: Explain = None,
+    fail_on: FailOnSeverity = None,
     false_positive_rate: Annotated[
         float,
         typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
-    ] = False,
+    everything: Everything = False,
+    baseline: Baseline = None,
+    alert_budget: AlertBudget = None,
     key: ModelKey = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
@@ -151,9 +168,12 @@ def detect(
         raise UsageError("--no-model and --model exclude each other")
     _refuse_format(output, output_format)
     chosen = model or default_model()
-    keep_apart([*inputs, chosen], (output, stats))
+    keep_apart([*inputs, chosen, *([baseline] if baseline else [])], (output, stats))
+    novelty = novelty_search(baseline, alert_budget, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
-    task = Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression)
+    task = Task(
+        inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None, novelty
+    )
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -213,6 +233,7 @@ def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None
     from netsift.alerts.detection import detect as detect_in
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
+    from netsift.detectors.novelty import columns
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import CONTEXT, METER, mark_compiled
     from netsift.models.context import with_needed_context
@@ -222,12 +243,21 @@ def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None
     if task.bundle is not None:
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
-        search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
+        detector, reference = ModelDetector(task.bundle), task.bundle.reference
+        search = ModelSearch(detector, reference, threshold, observe=watch.observe, required=task.model_chosen)
     parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
     announce_compilation(*parts, quiet=task.quiet)
     flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
     batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
-    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything, suppression=task.suppression)
+    behaviours = BehaviourSearch(context=columns.CONTEXT if task.novelty is not None else ())
+    found = detect_in(
+        batches,
+        behaviours,
+        search,
+        everything=task.everything,
+        suppression=task.suppression,
+        novelty=task.novelty,
+    )
     if found.flows:
         mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
@@ -249,6 +279,7 @@ def _counts(found: Detected) -> dict[str, int]:
         "context_evicted": found.evicted,
         "alerts": len(found.alerts),
         "alerts_suppressed": len(found.suppressed),
+        "alerts_usual_here": found.usual,
         "incidents": len(found.incidents),
     }
 
@@ -273,18 +304,29 @@ def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStati
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
     what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
     typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
-    if found.missing_columns:
-        lacking = ", ".join(found.missing_columns)
-        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
+    _say_missing(found)
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")
         typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
+    if found.usual:
+        typer.echo(f"left out {counted(found.usual, 'alert')} of what these hosts always do (--baseline)", err=True)
     if found.overflow:
         typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
-    if task.bundle is not None and drift is not None:
+    if task.bundle is not None and drift is not None and not found.missing_features:
         _say_threshold(task.bundle, _threshold(task.bundle, task.rate), task.rate)
         typer.echo(drift_line(drift), err=True)
+
+
+def _say_missing(found: Detected) -> None:
+    """Say what could not be looked for in flows of another tool."""
+    if found.missing_columns:
+        lacking = ", ".join(found.missing_columns)
+        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
+    if found.missing_features:
+        named, more = found.missing_features[:_COLUMNS_NAMED], len(found.missing_features) - _COLUMNS_NAMED
+        lacking = ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
+        typer.echo(f"the model was not asked, only what hosts do was looked at: it needs {lacking}", err=True)
 
 
 def _exit_status(found: Detected, statistics: ReadStatistics, fail_on: FailOn | None) -> int:

@@ -85,7 +85,8 @@ def evidence(
         members = _stored(alerts, alert)
     else:
         bundle = None if no_model else load_bundle(model or default_model(), key)
-        members = _searched(Task(capture, settings, bundle, 0.01, False, quiet, suppression), alert)
+        task = Task(capture, settings, bundle, 0.01, False, quiet, suppression, model is not None)
+        members = _searched(task, alert)
     statistics = ReadStatistics()
     announce_compilation(quiet=quiet)
     packets = chosen_packets(capture, Coverage(members).chooses, statistics, inner_tunnels=settings.inner_tunnels)

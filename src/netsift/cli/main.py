@@ -24,6 +24,7 @@ from netsift.cli import (
     feedback,
     flows,
     label,
+    learn,
     model,
     report,
     simulate,
@@ -61,6 +62,7 @@ application = typer.Typer(
 for module in (
     flows,
     detect,
+    learn,
     suppress,
     feedback,
     evidence,

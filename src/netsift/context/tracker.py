@@ -101,7 +101,6 @@ def _scratch() -> tuple[npt.NDArray[Any], ...]:
     return (
         np.empty((layout.ENTITIES + 3, len(layout.WINDOWS_S))), np.empty(layout.ENTITIES + 1, np.int64),
         np.empty(layout.ENTITIES, np.int64), np.empty((_ROWS_PER_TILE, layout.ENTITIES + 1), np.uint64),
-        np.zeros((_ROWS_PER_TILE, layout.ENTITIES), layout.SNAPSHOT),
     )  # fmt: skip
 
 
@@ -162,7 +161,8 @@ class ContextTracker:
 
     def _columns(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
         flows = _context_flows(batch, self.settings.hash_key)
-        columns = np.empty((len(self.names), len(flows)), np.float32)
+        # Rows a power of two apart would share a few lines of the processor's cache.
+        columns = np.empty((len(self.names), len(flows) | 16), np.float32)[:, : len(flows)]
         memory, state = self._memory, np.zeros(2, np.int64)
         kernels.context_columns(
             flows, memory.tags, memory.entries, memory.shape, memory.triple_tags, memory.triple_last_ns, state,
@@ -196,7 +196,7 @@ def _context_flows(batch: pa.RecordBatch, hash_key: tuple[int, int]) -> npt.NDAr
     flows = np.zeros(batch.num_rows, layout.FLOW)
     group = np.zeros(batch.num_rows, np.uint8)
     for name, column in (("source", "src_ip"), ("destination", "dst_ip")):
-        flows[name] = _hashes(batch.column(column), hash_key, group)
+        flows[name] = address_hashes(batch.column(column), group, hash_key)
     flows["start_ns"] = _times(batch, "start_time")
     flows["end_ns"] = np.maximum(flows["start_ns"], _times(batch, "end_time"))
     for name in ("packets", "bytes_fwd", "bytes_bwd"):
@@ -243,8 +243,10 @@ _IS_CUT: Final = _states_in(("RSTO", "RSTR"))
 _IS_ESTABLISHED: Final = _states_in(("S1",))
 
 
-def _hashes(addresses: pa.Array, hash_key: tuple[int, int], group: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Return keyed hashes of address texts; ``group`` receives which are multicast or broadcast."""
+def address_hashes(
+    addresses: pa.Array, group: npt.NDArray[np.uint8], hash_key: tuple[int, int] = _DEFAULT_KEY
+) -> npt.NDArray[np.uint64]:
+    """Return keyed hashes (rows,) of address texts; ``group`` (rows,) gets a 1 for multicast and broadcast ones."""
     texts = pc.fill_null(pc.cast(addresses, pa.string()), "")
     if texts.offset:
         texts = pa.concat_arrays([texts])

@@ -20,14 +20,13 @@ from netsift.detectors.behaviour.long_connection import LongConnection
 from netsift.detectors.behaviour.new_service import NewService
 from netsift.detectors.behaviour.odd_flags import OddFlags
 from netsift.detectors.behaviour.port_scan import PortScan
-from netsift.detectors.behaviour.reflection import Reflection
 from netsift.detectors.behaviour.remote_administration import RemoteAdministration
 from netsift.detectors.behaviour.slow_http import SlowHttp
 from netsift.detectors.behaviour.syn_flood import SynFlood
 from netsift.detectors.behaviour.udp_flood import UdpFlood
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
-    PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), Reflection(), HttpFlood(),
+    PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), HttpFlood(),
     SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(), Exfiltration(),
     RemoteAdministration(), ForcedAuthentication(), NewService(), ClearTextLogin(),
 )  # fmt: skip
