@@ -50,6 +50,9 @@ class Severity(StrEnum):
 SEVERITIES: Final = tuple(Severity)
 
 
+_GREATEST: Final = 1e30
+
+
 def limit(default: float, unit: str, meaning: str) -> float:
     """Return the field of a limit of a behaviour detector: its default, its unit and what it is for.
 
@@ -74,7 +77,7 @@ class FlowView:
         return int(self.batch.num_rows)
 
     def number(self, name: str) -> Numbers:
-        """Return a column, shape (rows,), NaN for null; a column that the flows lack is NaN throughout."""
+        """Return a column, shape (rows,), NaN for null, for what is no number of anything, and where it lacks."""
         if name in self.context:
             return self.context[name]  # type: ignore[return-value] # float32 serves where float64 does
         if name not in self._numbers:
@@ -91,7 +94,8 @@ class FlowView:
             values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise InputError(f"column {name} holds {column.type}, not numbers") from error
-        return np.asarray(values, np.float64)
+        numbers = np.asarray(values, np.float64)
+        return np.where(np.abs(numbers) <= _GREATEST, numbers, np.nan)
 
     def among(self, name: str, words: tuple[str, ...]) -> Rows:
         """Return which flows have one of the words in a category column."""
