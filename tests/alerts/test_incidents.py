@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netsift.alerts.incidents import MANY_SOURCES, MOST_ACTORS, MOST_EVIDENCE, MOST_TIMELINE, in_order, incidents_of
 from netsift.alerts.schema import Alert
-from tests.alerts.made import MINUTE_NS, made
+from tests.alerts.made_up import MINUTE_NS, made
 
 
 def test_one_alert_is_an_incident_that_says_the_same() -> None:
