@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.inputs import FEW_PACKETS, Capture, Inputs, Sizes
 from benchmarks.measure import Usage, in_alternation, measure
-from benchmarks.tools import NFPCAPD, NFSTREAM, SOFTFLOWD, TCPDUMP, netsift, peer
+from benchmarks.tools import NFPCAPD, NFSTREAM, SOFTFLOWD, TCPDUMP, netsift, netsift_detect, peer
 
 MILLION: Final = 1e6
 MIB: Final = 1 << 20
@@ -24,6 +24,7 @@ MOST_BYTES_PER_FLOW: Final = 400
 MOST_MIB: Final = 250
 MOST_GROWTH: Final = 1.05
 MOST_START_S: Final = 1.0
+FEWEST_DETECT_PACKETS_S: Final = 1.5e6
 BOUNDED_TABLE: Final = 100_000
 
 
@@ -57,6 +58,7 @@ class Suite:
         if self.inputs.without_floods:
             slow = self.inputs.one_replica_without_floods
             yield from self._throughput(self.inputs.without_floods, slow, "without flood captures")
+        yield from self._detection()
         yield from self._two_cores()
         yield from self._flood()
         yield from self._memory()
@@ -97,6 +99,45 @@ class Suite:
             ", ".join(f"≥ {least:g} × {name}" for name, least in needed.items()),
             all(ratios[name] >= least for name, least in needed.items()) if needed else None,
         )
+
+    def _detection(self) -> Iterator[Row]:
+        inputs = {
+            "all base captures": self.inputs.small,
+            "without flood captures": self.inputs.without_floods,
+            "a flood of one-packet flows": self.inputs.flood_half,
+        }
+        for what, capture in inputs.items():
+            if capture is not None:
+                self.say(f"detection, {what}")
+                yield from self._detected(capture, what)
+
+    def _detected(self, capture: Capture, what: str) -> Iterator[Row]:
+        """Yield capture → incidents beside capture → flows, with and without start-up."""
+        few = self.inputs.few
+        pairs = {
+            "behaviours and model": ((), netsift_detect), "behaviours": (("--no-model",), netsift_detect),
+        }  # fmt: skip
+        commands = {SELF: netsift(capture.path)} | {
+            name: command(capture.path, *options) for name, (options, command) in pairs.items()
+        }
+        starts = {SELF: netsift(few.path)} | {
+            name: command(few.path, *options) for name, (options, command) in pairs.items()
+        }
+        used, start = in_alternation(commands, self.sizes.runs), in_alternation(starts, self.sizes.runs)
+        rates = {name: capture.packets / usage.cpu_s for name, usage in used.items()}
+        alone = {name: capture.packets / max(used[name].cpu_s - start[name].cpu_s, 1e-9) for name in used}
+        for name in pairs:
+            yield Row(
+                f"capture → incidents, {name}: {capture.packets / MILLION:.2f} M packets, {what}",
+                f"{_millions(rates[name])} packets per CPU second ({_millions(alone[name])} without start-up; "
+                f"{used[name].cpu_s:.2f} CPU s, {used[name].peak_mib:.0f} MiB)",
+                [
+                    (f"netsift's flows to Arrow {_millions(rates[SELF])} ({_millions(alone[SELF])} without start-up; "
+                    f"{used[SELF].peak_mib:.0f} MiB)")
+                ],
+                [f"{rates[name] / rates[SELF]:.2f} × flows to Arrow"],
+                "≥ 1.5 M packets per CPU second", rates[name] >= FEWEST_DETECT_PACKETS_S,
+            )  # fmt: skip
 
     def _two_cores(self) -> Iterator[Row]:
         for capture, what in ((self.inputs.large, "one large file"), (self.inputs.many_files, "16 files")):

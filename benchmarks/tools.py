@@ -31,6 +31,11 @@ def netsift(capture: Path, *options: str, threads: int = 1) -> list[str]:
     return [NETSIFT, "flows", str(capture), "-o", "flows.arrow", "--quiet", "--threads", str(threads), *options]
 
 
+def netsift_detect(capture: Path, *options: str) -> list[str]:
+    """The incidents of a capture into a file."""
+    return [NETSIFT, "detect", str(capture), "-o", "alerts.jsonl", "--quiet", "--no-suppressions", *options]
+
+
 def peer(name: str, capture: Path, most_flows: int = 1_000_000) -> list[str]:
     """The peer's command for a capture, nothing dropped for want of room."""
     commands: dict[str, Sequence[str]] = {

@@ -1,35 +1,46 @@
-"""Alerts made up for tests."""
+"""Alerts for tests."""
 
 from __future__ import annotations
 
-from netsift.alerts.schema import Alert, alert_id
+from dataclasses import replace
+from typing import Any, Final
 
-MINUTE_NS = 60_000_000_000
+from netsift.alerts.schema import Alert, AlertColumn, FlowReference
+
+SECOND: Final = 1_000_000_000
+MONDAY_NOON_NS: Final = 1_772_452_800 * SECOND
+"""2026-03-02 12:00:00 UTC."""
+
+SCAN: Final = Alert(
+    id="00000000000000aa",
+    kind="alert",
+    start_ns=MONDAY_NOON_NS,
+    end_ns=MONDAY_NOON_NS + 60 * SECOND,
+    severity="medium",
+    confidence=0.75,
+    category="scan",
+    technique="T1046",
+    sources=("10.0.0.5",),
+    targets=("10.0.1.1", "10.0.1.2"),
+    ports=(22, 80),
+    truncated=False,
+    detectors=("port_scan",),
+    reason="10.0.0.5 tried 2 ports of 2 hosts in 60 s",
+    columns=(
+        AlertColumn("bytes", "bytes", 60.0, (), "bytes: 60"),
+        AlertColumn("service", "", "mail", ("web", "dns"), "service: mail"),
+        AlertColumn("rate_bytes_s", "bytes/s", None, (1.5, 2.5), "no rate"),
+    ),
+    flows=4,
+    packets=8,
+    evidence=(
+        FlowReference(MONDAY_NOON_NS, MONDAY_NOON_NS + SECOND, "10.0.0.5", 40_000, "10.0.1.1", 22, 6),
+        FlowReference(MONDAY_NOON_NS, MONDAY_NOON_NS + SECOND, "10.0.0.5", None, "10.0.1.2", None, None),
+    ),
+)
+"""A scan of two hosts."""
 
 
-def made(
-    category: str, sources: str, targets: str, minute: float = 0, minutes: float = 1, *, severity: str = "medium",
-    confidence: float = 0.8, detectors: tuple[str, ...] = ("one",),
-) -> Alert:  # fmt: skip
-    """Return an alert; hosts are words with spaces between, times minutes."""
-    start_ns = round(minute * MINUTE_NS)
-    return Alert(
-        id=alert_id("alert", f"{category} {detectors}", (sources, targets), start_ns),
-        kind="alert",
-        start_ns=start_ns,
-        end_ns=start_ns + round(minutes * MINUTE_NS),
-        severity=severity,
-        confidence=confidence,
-        category=category,
-        technique="T1046",
-        sources=tuple(sources.split()),
-        targets=tuple(targets.split()),
-        ports=(80,),
-        truncated=False,
-        detectors=detectors,
-        reason=f"{sources} did {category} to {targets}",
-        columns=(),
-        flows=5,
-        packets=9,
-        evidence=(),
-    )
+def made(number: int = 1, **changes: Any) -> Alert:
+    """Return :data:`SCAN` under another id with some fields changed."""
+    return replace(SCAN, id=f"{number:016x}", **changes)

@@ -23,13 +23,15 @@ FIELDS: Final = {
     "start_time": pa.timestamp("ns"), "end_time": pa.timestamp("ns"), "src_ip": pa.string(), "dst_ip": pa.string(),
     "dst_port": pa.uint16(), "protocol": pa.uint8(), "packets": pa.uint32(), "packets_bwd": pa.uint32(),
     "bytes_fwd": pa.uint64(), "bytes_bwd": pa.uint64(), "part": pa.uint32(),
-    "conn_state": pa.dictionary(pa.int8(), pa.string()), "icmp_type": pa.uint8(),
+    "conn_state": pa.dictionary(pa.int8(), pa.string()), "icmp_type": pa.uint8(), "payload_packets": pa.uint32(),
+    "packets_fwd": pa.uint32(), "syn_packets_fwd": pa.uint32(),
 }  # fmt: skip
-OPTIONAL: Final = ("part", "conn_state", "icmp_type")
+OPTIONAL: Final = ("part", "conn_state", "icmp_type", "payload_packets", "packets_fwd", "syn_packets_fwd")
 
 _USUAL: Final[dict[str, Any]] = {
     "src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "dst_port": 443, "protocol": 6, "packets": 4, "packets_bwd": 2,
     "bytes_fwd": 300, "bytes_bwd": 500, "part": 0, "conn_state": "SF", "icmp_type": None,
+    "payload_packets": 2, "packets_fwd": 2, "syn_packets_fwd": 1,
 }  # fmt: skip
 
 
@@ -99,6 +101,7 @@ def _rest() -> st.SearchStrategy[dict[str, Any]]:
             "dst_port": st.sampled_from((0, 8, 53, 65535, None)), "protocol": st.sampled_from((6, 17, 1, 58, 0, None)),
             "packets": count, "packets_bwd": count, "bytes_fwd": size, "bytes_bwd": size,
             "part": st.sampled_from((0, 0, 0, 1, None)), "conn_state": st.sampled_from((*CONNECTION_STATES, None)),
-            "icmp_type": st.sampled_from((0, 8, None)),
+            "icmp_type": st.sampled_from((0, 8, None)), "payload_packets": st.sampled_from((0, 0, 3, None)),
+            "packets_fwd": st.sampled_from((0, 1, 2, None)), "syn_packets_fwd": st.sampled_from((0, 1, None)),
         }
     )  # fmt: skip

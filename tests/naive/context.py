@@ -161,10 +161,19 @@ def read_flow(row: dict[str, Any]) -> Flow | None:
         bytes_fwd=_number(row["bytes_fwd"]),
         bytes_bwd=_number(row["bytes_bwd"]),
         later_part=(row.get("part") or 0) > 0,
-        failed=protocol == 6 and state in FAILED,
+        failed=protocol == 6 and (state in FAILED or came_to_nothing(row, state)),
         reset=state in RESET,
         unanswered=row["packets_bwd"] == 0 and not is_group(destination),
     )
+
+
+def came_to_nothing(row: dict[str, Any], state: str | None) -> bool:
+    """Return whether a connection was accepted, and nobody ever said a word."""
+    if row.get("payload_packets") != 0:
+        return False
+    asked = row.get("packets_fwd")
+    never_acknowledged = state == "S1" and bool(asked) and asked == row.get("syn_packets_fwd")
+    return state in ("RSTO", "RSTR") or never_acknowledged
 
 
 def _number(value: float | None) -> float:

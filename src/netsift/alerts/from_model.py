@@ -6,13 +6,11 @@ from typing import Final
 
 from netsift.alerts.explain import reasons
 from netsift.alerts.finding import Evidence, Finding
-from netsift.alerts.schema import Alert, AlertColumn, FlowReference, alert_id
+from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id
 from netsift.models.taxonomy import TECHNIQUES, classify
 
 MODEL: Final = "model"
 """Name of the detector, whatever the model learned."""
-
-MOST_MEMBERS: Final = 1_000
 
 _SEVERITY: Final = {"scan": "low", "other": "low"}
 _REFERENCES: Final = 20

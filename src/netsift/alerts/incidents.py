@@ -3,7 +3,8 @@
 Alerts belong together when no more than an hour lies between them and
 
 - the same host did both: a scan, then guessing, then a theft are one attack;
-- a host that was attacked acts in turn: the attacker has moved on, and when it does what was done to it, it spreads;
+- a host that somebody tried to get into acts in turn: the attacker has moved on, and when it does what was done to it,
+  it spreads (being scanned is no attempt: that happens to every host);
 - or they are floods of the same target, or the scans and guesses of many sources at the same target, which is what any
   host on the Internet sees all day: one incident, not a hundred.
 
@@ -12,13 +13,14 @@ Every alert is in exactly one incident; an incident of one alert says what the a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from typing import Final
 
 from netsift.alerts.schema import SEVERITIES, Alert, alert_id, utc_text
+from netsift.detectors.behaviour.words import counted, lasted
 
 LINK_GAP_NS: Final = 3_600 * 1_000_000_000
 MANY_SOURCES: Final = 8
@@ -30,7 +32,9 @@ MOST_ACTORS: Final = 8
 MOST_TIMELINE: Final = 50
 MOST_EVIDENCE: Final = 50
 _BY_MANY: Final = frozenset({"flood", "scan", "brute_force"})
-_SPREADING: Final = frozenset({"scan", "brute_force", "infiltration", "exploit"})
+_ATTEMPTS: Final = frozenset({"brute_force", "infiltration", "exploit", "web_attack"})
+"""What may have got an attacker into the target."""
+
 _STAGES: Final = ("scan", "exploit", "web_attack", "brute_force", "infiltration", "c2", "tunnel", "exfiltration")
 """The order in which an intrusion goes on; floods are no stage of one."""
 
@@ -98,7 +102,7 @@ def _links(ordered: Sequence[Alert]) -> Iterator[tuple[int, int]]:
             if category == "flood" or len(sources) >= MANY_SOURCES:
                 yield from pairwise(run)
     for place, alert in enumerate(ordered):
-        for host in alert.targets:
+        for host in alert.targets if alert.category in _ATTEMPTS else ():
             later = [other for other in acts.get(host, ()) if _follows(alert, ordered[other])]
             yield from ((place, other) for other in later[:1])
 
@@ -136,7 +140,7 @@ def _spreading(ordered: Sequence[Alert]) -> Iterator[Alert]:
             if before is not None and (host, alert.category) not in known and _follows(before, alert):
                 yield _spread(host, before, alert)
             known.add((host, alert.category))
-        if alert.category in _SPREADING:
+        if alert.category in _ATTEMPTS:
             for host in alert.targets:
                 done_to.setdefault((host, alert.category), alert)
 
@@ -186,12 +190,21 @@ def _incident(members: Sequence[Alert]) -> Alert:
         truncated=any(alert.truncated for alert in members),
         detectors=tuple(sorted(surest)),
         reason=_reason(members, gravest, stages),
-        flows=sum(alert.flows for alert in members),
-        packets=sum(alert.packets for alert in members),
+        flows=_most_of_one_detector(members, lambda alert: alert.flows),
+        packets=_most_of_one_detector(members, lambda alert: alert.packets),
         evidence=tuple(dict.fromkeys(flow for alert in members for flow in alert.evidence))[:MOST_EVIDENCE],
         members=tuple(alert.id for alert in members),
+        stages=tuple(stages),
         timeline=tuple(f"{utc_text(alert.start_ns)} {alert.reason}" for alert in members[:MOST_TIMELINE]),
     )
+
+
+def _most_of_one_detector(members: Sequence[Alert], count: Callable[[Alert], int]) -> int:
+    """Return the greatest sum of one detector: two that saw the same flows saw no more of them."""
+    of_detector: dict[tuple[str, ...], int] = {}
+    for alert in members:
+        of_detector[alert.detectors] = of_detector.get(alert.detectors, 0) + count(alert)
+    return max(of_detector.values())
 
 
 def _united(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -204,4 +217,12 @@ def _reason(members: Sequence[Alert], gravest: Alert, stages: Sequence[str]) -> 
     if len(stages) > 1:
         chain = " → ".join(stage.replace("_", " ") for stage in stages)
         return f"{chain}, {len(members)} alerts; the gravest: {gravest.reason}"
-    return f"{gravest.reason} ({len(members) - 1} more of the kind)"
+    targets, sources = _united(alert.targets for alert in members), _united(alert.sources for alert in members)
+    if stages == ["scan"] and len(sources) == 1 and len(targets) > 1:
+        ports = len({port for alert in members for port in alert.ports})
+        seconds = (max(alert.end_ns for alert in members) - members[0].start_ns) / 1e9
+        asked = (
+            f"{counted(ports, 'port')} of {counted(len(targets), 'host')}" if ports else counted(len(targets), "host")
+        )
+        return f"{sources[0]} tried {asked} in {lasted(seconds)}, {len(members)} alerts; the gravest: {gravest.reason}"
+    return gravest.reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group, rank
 from netsift.alerts.settling import settle
 from netsift.detectors.base import Detector, Scores
 from netsift.errors import InputError
+from netsift.models.features import required_columns
 from netsift.models.manifest import Reference
 
 FINDING_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "dst_port", "packets")
@@ -44,7 +45,8 @@ class Detection:
 class ModelSearch:
     """Scores flow batches with a model and keeps what reaches the threshold, until :meth:`settle` makes findings of it.
 
-    ``observe`` is shown the scores of every batch.
+    ``observe`` is shown the scores of every batch. Unless ``required``, batches that lack columns which the detector
+    needs are not scored, and ``missing_columns`` names them.
     """
 
     def __init__(
@@ -54,19 +56,25 @@ class ModelSearch:
         threshold: float,
         groups: FindingGroups | None = None,
         observe: Callable[[Scores], None] | None = None,
+        *,
+        required: bool = True,
     ) -> None:
         """Start with nothing found."""
         self._detector, self._reference, self._threshold = detector, reference, np.float32(threshold)
         self._groups = FindingGroups() if groups is None else groups
-        self._observe = observe
+        self._observe, self._required = observe, required
+        self.missing_columns: tuple[str, ...] = ()
         self.flows = self.packets = self.flagged = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Score a batch and group the flows whose score reaches the threshold, except pieces of connections.
 
         Raises:
-            InputError: the batch lacks columns that the detector or a finding needs; all of them are named.
+            InputError: the batch lacks columns that are required; all of them are named.
         """
+        if not self._required and (missing := _missing(batch, self._detector.feature_names)):
+            self.missing_columns = missing
+            return
         _require_columns(batch)
         scores = self._detector.score(batch)
         if self._observe is not None:
@@ -114,6 +122,11 @@ def _findings(shown: list[tuple[Group, bool]], detector: Detector, reference: Re
         _finding(group, detector, evidence, too_few=too_few)
         for (group, too_few), evidence in zip(shown, reasons, strict=True)
     )
+
+
+def _missing(batch: pa.RecordBatch, feature_names: Sequence[str]) -> tuple[str, ...]:
+    present = set(batch.schema.names)
+    return tuple(name for name in required_columns(feature_names) if name not in present)
 
 
 def _require_columns(batch: pa.RecordBatch) -> None:

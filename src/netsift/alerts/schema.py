@@ -29,6 +29,9 @@ TACTICS: Final[dict[str, str]] = {
 }
 """MITRE ATT&CK tactic of every class of the taxonomy (Enterprise, version 15)."""
 
+MOST_MEMBERS: Final = 1_000
+"""Sources, targets and ports named in an alert; the reason says how many there were."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlertColumn:
@@ -76,10 +79,12 @@ class FlowReference:
 class Alert:
     """One alert, or an incident whose ``members`` are the ids of its alerts in order of time.
 
+    Its ``stages`` are their categories in the order in which an intrusion goes on, its ``timeline`` their reasons.
+
     ``id`` follows from what raised the alert, for whom and when it began: the same input gives the same ids, and an
     alert that grows keeps its id. ``confidence`` (0 to 1) is explained in docs/alerts.md. ``sources``, ``targets`` and
     ``ports`` are in order; there were more where ``truncated`` is set. ``flows`` and ``packets`` are counts,
-    ``evidence`` names some of the flows.
+    ``evidence`` names some of the flows. ``suppressed`` is the id of the rule that hides the alert, if one does.
     """
 
     id: str
@@ -102,6 +107,8 @@ class Alert:
     evidence: tuple[FlowReference, ...]
     members: tuple[str, ...] = ()
     timeline: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    suppressed: str = ""
 
     @property
     def tactic(self) -> str:
@@ -146,6 +153,8 @@ class Alert:
             "evidence": [one.as_json() for one in self.evidence],
             "members": list(self.members),
             "timeline": list(self.timeline),
+            "stages": list(self.stages),
+            "suppressed": self.suppressed or None,
         }
 
 

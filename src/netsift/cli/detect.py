@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netsift.cli import options
+from netsift.cli.baseline import AlertBudget, Baseline, novelty_search
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
-from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures
+from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
+from netsift.cli.places import suppressions_file
 from netsift.cli.progress import (
     announce_compilation,
     counted,
@@ -28,14 +31,30 @@ from netsift.files import whole_file
 
 if TYPE_CHECKING:
     from netsift.alerts.detection import Detected
+    from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.schema import Alert
+    from netsift.alerts.suppression import Suppression
     from netsift.evaluation.drift import Drift
     from netsift.models.bundle import Bundle
     from netsift.sources.captures import CaptureSettings
     from netsift.sources.statistics import ReadStatistics
 
+_COLUMNS_NAMED: Final = 3
+
 FOUND: Final = 4
 """Exit status of ``--fail-on`` when there is an incident of that severity."""
+
+AlertsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        show_default=False,
+        help="Write all incidents and alerts: .parquet, .arrow, or JSON lines by any other name; - is standard output, "
+        "in the place of the table.",
+    ),
+]
 
 HELP = f"""
 Find attacks in captures or flow files and say why.
@@ -51,6 +70,8 @@ Behaviour detectors look at what hosts do over many flows (scans, guessing, floo
   netsift detect /var/captures/ -o alerts.jsonl --fail-on high
 
   netsift detect flows.parquet --model model.netsift --false-positive-rate 0.001
+
+  netsift detect today.pcap --baseline normal.netsift --alert-budget 5/day
 
   tcpdump -i eth0 -c 100000 -w - | netsift detect - --no-model -o - --format ecs
 
@@ -74,8 +95,23 @@ class FailOn(StrEnum):
     CRITICAL = "critical"
 
 
+Explain = Annotated[
+    str | None,
+    typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
+]
+FailOnSeverity = Annotated[
+    FailOn | None,
+    typer.Option(
+        "--fail-on", show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."
+    ),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
+]
+
+
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """What is looked for, and with what."""
 
     inputs: list[str]
@@ -84,50 +120,40 @@ class _Task:
     rate: float
     everything: bool
     quiet: bool
+    suppression: Suppression
+    model_chosen: bool
+    novelty: NoveltySearch | None = None
 
 
 def register(application: typer.Typer) -> None:
     """Add the command to the program."""
-    application.command(name="detect", help=HELP)(reads_captures(detect))
+    command = with_options(detect, "suppression", suppression_options)
+    application.command(name="detect", help=HELP)(reads_captures(command))
 
 
 def detect(
     inputs: options.Inputs,
     settings: CaptureSettings,
+    suppression: Suppression,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", show_default=False, help="Model file; the one in the package unless given."),
     ] = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="Behaviour detectors only.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default=False,
-            help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
-        ),
-    ] = None,
+    output: AlertsFile = None,
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
-    ] = None,
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."),
-    ] = None,
+    explain: Explain = None,
+    fail_on: FailOnSeverity = None,
     false_positive_rate: Annotated[
         float,
         typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
-    ] = False,
+    everything: Everything = False,
+    baseline: Baseline = None,
+    alert_budget: AlertBudget = None,
     key: ModelKey = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
@@ -140,23 +166,58 @@ def detect(
 
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
+    _refuse_format(output, output_format)
     chosen = model or default_model()
-    keep_apart([*inputs, chosen], (output, stats))
+    keep_apart([*inputs, chosen, *([baseline] if baseline else [])], (output, stats))
+    novelty = novelty_search(baseline, alert_budget, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet)
+    task = Task(
+        inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None, novelty
+    )
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
     say_if_empty(statistics)
     if not quiet:
         _say(task, found, drift, statistics)
+    _say_suppressed(suppression, found)
     if output is not None:
-        _write([*found.incidents, *found.alerts], output, output_format)
+        _write([*found.incidents, *found.alerts, *found.suppressed], output, output_format)
     if explain is not None:
         _explain(found, explain)
     elif output != STANDARD_STREAM:
         _show(found.incidents, limit, quiet=quiet)
     raise typer.Exit(_exit_status(found, statistics, fail_on))
+
+
+def _refuse_format(output: Path | None, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
+
+    if output is not None and output.suffix.lower() in arrow.SUFFIXES and output_format is OutputFormat.ECS:
+        raise UsageError(f"{output}: --format ecs is JSON lines: name an output that ends in .jsonl")
+
+
+def suppression_options(
+    *,
+    suppressions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Rules that hide alerts (netsift suppress); the user's own, if there are any, unless given.",
+        ),
+    ] = None,
+    no_suppressions: Annotated[bool, typer.Option("--no-suppressions", help="Hide nothing.")] = False,
+) -> Suppression:
+    """Return the rules that apply now: those of a file, or the user's own."""
+    from netsift.alerts.suppression import Suppression, read_rules
+
+    if no_suppressions and suppressions is not None:
+        raise UsageError("--no-suppressions and --suppressions exclude each other")
+    chosen = suppressions or suppressions_file()
+    if no_suppressions or (suppressions is None and not chosen.exists()):
+        return Suppression()
+    return Suppression.at(read_rules(chosen), datetime.now(UTC))
 
 
 def default_model() -> Path:
@@ -166,12 +227,13 @@ def default_model() -> Path:
     return Path(str(files("netsift.models") / "default.netsift"))
 
 
-def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
+def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
     """Read all inputs and return what was found, and whether the traffic looks like what the model knows."""
     from netsift.alerts.behaviour import BehaviourSearch
     from netsift.alerts.detection import detect as detect_in
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
+    from netsift.detectors.novelty import columns
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import CONTEXT, METER, mark_compiled
     from netsift.models.context import with_needed_context
@@ -181,12 +243,21 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     if task.bundle is not None:
         watch = DriftWatch(task.bundle)
         threshold = _threshold(task.bundle, task.rate)
-        search = ModelSearch(ModelDetector(task.bundle), task.bundle.reference, threshold, observe=watch.observe)
+        detector, reference = ModelDetector(task.bundle), task.bundle.reference
+        search = ModelSearch(detector, reference, threshold, observe=watch.observe, required=task.model_chosen)
     parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
     announce_compilation(*parts, quiet=task.quiet)
     flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
     batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
-    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything)
+    behaviours = BehaviourSearch(context=columns.CONTEXT if task.novelty is not None else ())
+    found = detect_in(
+        batches,
+        behaviours,
+        search,
+        everything=task.everything,
+        suppression=task.suppression,
+        novelty=task.novelty,
+    )
     if found.flows:
         mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
@@ -207,11 +278,24 @@ def _counts(found: Detected) -> dict[str, int]:
         "flows_without_room": found.overflow,
         "context_evicted": found.evicted,
         "alerts": len(found.alerts),
+        "alerts_suppressed": len(found.suppressed),
+        "alerts_usual_here": found.usual,
         "incidents": len(found.incidents),
     }
 
 
-def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
+def _say_suppressed(suppression: Suppression, found: Detected) -> None:
+    """Say what rules hid, also where no counts are asked for: nothing is hidden in silence."""
+    if not found.suppressed:
+        return
+    hidden = counted(len(found.suppressed), "alert")
+    typer.echo(f"{hidden} suppressed by rules; --no-suppressions shows all:", err=True)
+    for rule in suppression.rules:
+        if count := suppression.hidden[rule.id]:
+            typer.echo(f"  {rule.id}  {count:,}  {rule.words()}: {rule.reason}", err=True)
+
+
+def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
     """Say what was read, what became of it, and how far the model can be trusted with it."""
     if line := packets_line(statistics):
         typer.echo(line, err=True)
@@ -220,18 +304,29 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     flows = f"{counted(found.flows, 'flow')} of {counted(found.packets, 'packet')}"
     what = f"{counted(len(found.incidents), 'incident')} of {counted(len(found.alerts), 'alert')}"
     typer.echo(f"{flows}: {what if found.incidents else 'nothing found'}", err=True)
-    if found.missing_columns:
-        lacking = ", ".join(found.missing_columns)
-        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
+    _say_missing(found)
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")
         typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
+    if found.usual:
+        typer.echo(f"left out {counted(found.usual, 'alert')} of what these hosts always do (--baseline)", err=True)
     if found.overflow:
         typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
-    if task.bundle is not None and drift is not None:
+    if task.bundle is not None and drift is not None and not found.missing_features:
         _say_threshold(task.bundle, _threshold(task.bundle, task.rate), task.rate)
         typer.echo(drift_line(drift), err=True)
+
+
+def _say_missing(found: Detected) -> None:
+    """Say what could not be looked for in flows of another tool."""
+    if found.missing_columns:
+        lacking = ", ".join(found.missing_columns)
+        typer.echo(f"behaviours were not looked for: the flows lack {lacking}", err=True)
+    if found.missing_features:
+        named, more = found.missing_features[:_COLUMNS_NAMED], len(found.missing_features) - _COLUMNS_NAMED
+        lacking = ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
+        typer.echo(f"the model was not asked, only what hosts do was looked at: it needs {lacking}", err=True)
 
 
 def _exit_status(found: Detected, statistics: ReadStatistics, fail_on: FailOn | None) -> int:
@@ -263,8 +358,15 @@ def _origin(bundle: Bundle, rate: float) -> str:
 
 
 def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
     from netsift.alerts.ecs import as_ecs
+    from netsift.flows.write import flow_output, format_of
 
+    if output.suffix.lower() in arrow.SUFFIXES:
+        with flow_output(output, format_of(output), arrow.arrow_schema()) as writer:
+            for batch in arrow.alert_batches(alerts):
+                writer.write(batch)
+        return
     objects: Iterable[dict[str, Any]] = (
         as_ecs(alert) if output_format is OutputFormat.ECS else alert.as_json() for alert in alerts
     )
@@ -278,7 +380,7 @@ def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -
 
 
 def _explain(found: Detected, wanted: str) -> None:
-    named = [one for one in (*found.incidents, *found.alerts) if one.id == wanted]
+    named = [one for one in (*found.incidents, *found.alerts, *found.suppressed) if one.id == wanted]
     if not named:
         raise UsageError(f"--explain: there is no incident or alert {wanted} in these flows")
     print_alerts(named, full=True)

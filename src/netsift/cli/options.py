@@ -168,19 +168,24 @@ def capture_settings(
 
 
 def reads_captures(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of :func:`capture_settings`; it gets what they ask for as its argument ``settings``.
+    """Give a command the options of :func:`capture_settings`; it gets what they ask for as its ``settings``."""
+    return with_options(command, "settings", capture_settings)
+
+
+def with_options(command: Callable[..., None], argument: str, made_by: Callable[..., Any]) -> Callable[..., None]:
+    """Give a command the options that are the parameters of ``made_by``; it gets what that returns as an argument.
 
     The options take the place of that argument, so they are written down once for all commands.
     """
 
     def run(**arguments: Any) -> None:
-        chosen = {name: arguments.pop(name) for name in reading}
-        command(settings=capture_settings(**chosen), **arguments)
+        chosen = {name: arguments.pop(name) for name in shared}
+        command(**{argument: made_by(**chosen)}, **arguments)
 
-    reading = _parameters(capture_settings)
+    shared = _parameters(made_by)
     own = _parameters(command)
-    del own["settings"]
-    parameters = [*own.values(), *reading.values()]
+    del own[argument]
+    parameters = [*own.values(), *shared.values()]
     run.__doc__ = command.__doc__
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -189,7 +194,8 @@ def reads_captures(command: Callable[..., None]) -> Callable[..., None]:
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return a function's parameters with their annotations evaluated; all are passed by name."""
-    hints = get_type_hints(function, localns={"CaptureSettings": object}, include_extras=True)
+    made = dict.fromkeys(("CaptureSettings", "Scope", "Suppression"), object)
+    hints = get_type_hints(function, localns=made, include_extras=True)
     return {
         one.name: one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY)
         for one in inspect.signature(function).parameters.values()

@@ -21,7 +21,8 @@ REQUIRED_COLUMNS: Final = (
     "start_time", "end_time", "src_ip", "dst_ip", "dst_port", "protocol", "packets", "bytes_fwd", "bytes_bwd",
     "packets_bwd",
 )  # fmt: skip
-"""Columns without which there is no context; ``conn_state``, ``icmp_type`` and ``part`` are used where they are."""
+"""Columns without which there is no context; ``conn_state``, ``payload_packets``,
+``packets_fwd``, ``syn_packets_fwd``, ``icmp_type`` and ``part`` are used where they are."""
 
 FAILED_STATES: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
 """States of a TCP connection that never came about."""
@@ -100,7 +101,6 @@ def _scratch() -> tuple[npt.NDArray[Any], ...]:
     return (
         np.empty((layout.ENTITIES + 3, len(layout.WINDOWS_S))), np.empty(layout.ENTITIES + 1, np.int64),
         np.empty(layout.ENTITIES, np.int64), np.empty((_ROWS_PER_TILE, layout.ENTITIES + 1), np.uint64),
-        np.zeros((_ROWS_PER_TILE, layout.ENTITIES), layout.SNAPSHOT),
     )  # fmt: skip
 
 
@@ -161,7 +161,8 @@ class ContextTracker:
 
     def _columns(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
         flows = _context_flows(batch, self.settings.hash_key)
-        columns = np.empty((len(self.names), len(flows)), np.float32)
+        # Rows a power of two apart would share a few lines of the processor's cache.
+        columns = np.empty((len(self.names), len(flows) | 16), np.float32)[:, : len(flows)]
         memory, state = self._memory, np.zeros(2, np.int64)
         kernels.context_columns(
             flows, memory.tags, memory.entries, memory.shape, memory.triple_tags, memory.triple_last_ns, state,
@@ -195,7 +196,7 @@ def _context_flows(batch: pa.RecordBatch, hash_key: tuple[int, int]) -> npt.NDAr
     flows = np.zeros(batch.num_rows, layout.FLOW)
     group = np.zeros(batch.num_rows, np.uint8)
     for name, column in (("source", "src_ip"), ("destination", "dst_ip")):
-        flows[name] = _hashes(batch.column(column), hash_key, group)
+        flows[name] = address_hashes(batch.column(column), group, hash_key)
     flows["start_ns"] = _times(batch, "start_time")
     flows["end_ns"] = np.maximum(flows["start_ns"], _times(batch, "end_time"))
     for name in ("packets", "bytes_fwd", "bytes_bwd"):
@@ -205,11 +206,20 @@ def _context_flows(batch: pa.RecordBatch, hash_key: tuple[int, int]) -> npt.NDAr
     if "part" in batch.schema.names:
         flows["continued"] = _integers(batch, "part") > 0
     state = _states(batch)
-    flows["failed"] = _IS_FAILED[state] & (protocol == _TCP)
+    flows["failed"] = (_IS_FAILED[state] | _came_to_nothing(batch, state)) & (protocol == _TCP)
     flows["reset"] = _IS_RESET[state]
     # Nobody answers a group address, so that no answer means nothing there.
     flows["unanswered"] = (_integers(batch, "packets_bwd") == 0) & (group == 0)
     return flows
+
+
+def _came_to_nothing(batch: pa.RecordBatch, state: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which connections were accepted, but reset or never acknowledged before anybody said a word."""
+    silent = _integers(batch, "payload_packets") == 0
+    forward = _integers(batch, "packets_fwd")
+    only_asked = (forward == _integers(batch, "syn_packets_fwd")) & (forward > 0)
+    nothing: npt.NDArray[np.bool_] = silent & (_IS_CUT[state] | (_IS_ESTABLISHED[state] & only_asked))
+    return nothing
 
 
 def _services(batch: pa.RecordBatch, protocol: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -229,10 +239,14 @@ def _states_in(states: Sequence[str]) -> npt.NDArray[np.bool_]:
 
 _IS_FAILED: Final = _states_in(FAILED_STATES)
 _IS_RESET: Final = _states_in(RESET_STATES)
+_IS_CUT: Final = _states_in(("RSTO", "RSTR"))
+_IS_ESTABLISHED: Final = _states_in(("S1",))
 
 
-def _hashes(addresses: pa.Array, hash_key: tuple[int, int], group: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Return keyed hashes of address texts; ``group`` receives which are multicast or broadcast."""
+def address_hashes(
+    addresses: pa.Array, group: npt.NDArray[np.uint8], hash_key: tuple[int, int] = _DEFAULT_KEY
+) -> npt.NDArray[np.uint64]:
+    """Return keyed hashes (rows,) of address texts; ``group`` (rows,) gets a 1 for multicast and broadcast ones."""
     texts = pc.fill_null(pc.cast(addresses, pa.string()), "")
     if texts.offset:
         texts = pa.concat_arrays([texts])

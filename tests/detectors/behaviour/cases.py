@@ -287,6 +287,16 @@ def remote_procedures(ports: int) -> Traffic:
     return traffic
 
 
+def called_back(calls: int) -> Traffic:
+    """A client opens a session, and its server as many in return, less one."""
+    traffic = Traffic()
+    said = [(">", _BINARY, 0.01), ("<", _BINARY, 0.01)]
+    traffic.talk(0, (CLIENT, SERVER), 445, said)
+    for number in range(calls - 1):
+        traffic.talk(5 + number, (SERVER, CLIENT), 445, said)
+    return traffic
+
+
 def back_door(hours: int) -> Traffic:
     """A server that has been busy for so long answers on a new port."""
     traffic = Traffic()
@@ -335,6 +345,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case("long_connection", "odd port", kept_connection, 242, 230),
     Case("exfiltration", "upload", upload, 21, 19),
     Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),
+    Case("forced_authentication", "both ways", called_back, 2, 1),
     Case("new_service", "back door", back_door, 25, 23),
     Case("clear_text_login", "telnet", clear_text_session, 8, 7),
 )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netsift.context.tracker import address_hashes
 from netsift.errors import InputError
 from netsift.flows.schema import BY_NAME
 
@@ -30,11 +31,12 @@ ICMP_V6: Final = 58
 
 
 class Scope(StrEnum):
-    """Whose flows make one episode."""
+    """Whose flows make one episode; a pair has a direction, two hosts have none."""
 
     SOURCE = "source"
     TARGET = "target"
     PAIR = "pair"
+    HOSTS = "hosts"
     NETWORK = "network"
 
 
@@ -48,6 +50,18 @@ class Severity(StrEnum):
 
 
 SEVERITIES: Final = tuple(Severity)
+
+NO_INTEGER: Final = -1
+"""Stands for null in :meth:`FlowView.integer`."""
+
+_SEGMENT_BYTES: Final = 1_460
+"""Payload of a full TCP segment on Ethernet."""
+_RESET_STATES: Final = {
+    "rst_packets": ("REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH"),
+    "rst_packets_fwd": ("RSTO", "RSTOS0"),
+    "rst_packets_bwd": ("REJ", "RSTR", "RSTRH"),
+}
+"""Zeek's states of connections that one side reset."""
 
 
 _GREATEST: Final = 1e30
@@ -70,6 +84,9 @@ class FlowView:
     context: dict[str, npt.NDArray[np.float32]]
     _numbers: dict[str, Numbers] = field(default_factory=dict)
     _categories: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
+    _integers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    _addresses: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
+    _hashes: dict[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -77,7 +94,11 @@ class FlowView:
         return int(self.batch.num_rows)
 
     def number(self, name: str) -> Numbers:
-        """Return a column, shape (rows,), NaN for null, for what is no number of anything, and where it lacks."""
+        """Return a column, shape (rows,), NaN for null.
+
+        Of a column that the flows lack, as those of other tools do, what follows from others is given: the fewest
+        packets that carry a payload of that size, and resets by the state of the connection. The rest is NaN.
+        """
         if name in self.context:
             return self.context[name]  # type: ignore[return-value] # float32 serves where float64 does
         if name not in self._numbers:
@@ -86,7 +107,7 @@ class FlowView:
 
     def _read(self, name: str) -> Numbers:
         if name not in self.batch.schema.names:
-            return np.full(self.rows, np.nan)
+            return self._inferred(name)
         column = self.batch.column(name)
         if pa.types.is_timestamp(column.type):
             column = pc.cast(column, pa.int64())
@@ -96,6 +117,41 @@ class FlowView:
             raise InputError(f"column {name} holds {column.type}, not numbers") from error
         numbers = np.asarray(values, np.float64)
         return np.where(np.abs(numbers) <= _GREATEST, numbers, np.nan)
+
+    def _inferred(self, name: str) -> Numbers:
+        payload_bytes = name.replace("payload_packets", "payload_bytes")
+        if payload_bytes != name and payload_bytes in self.batch.schema.names:
+            return np.ceil(self.number(payload_bytes) / _SEGMENT_BYTES)
+        if name in _RESET_STATES and "conn_state" in self.batch.schema.names:
+            return self.among("conn_state", _RESET_STATES[name]).astype(np.float64)
+        return np.full(self.rows, np.nan)
+
+    def integer(self, name: str) -> npt.NDArray[np.int64]:
+        """Return a column exactly, shape (rows,), :data:`NO_INTEGER` for null and for a column that the flows lack."""
+        if name not in self._integers:
+            self._integers[name] = self._exact(name)
+        return self._integers[name]
+
+    def _exact(self, name: str) -> npt.NDArray[np.int64]:
+        if name not in self.batch.schema.names:
+            return np.full(self.rows, NO_INTEGER, np.int64)
+        values = pc.fill_null(pc.cast(self.batch.column(name), pa.int64(), safe=False), NO_INTEGER)
+        integers: npt.NDArray[np.int64] = values.to_numpy(zero_copy_only=False)
+        return integers
+
+    def addresses(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Return an address column as codes (rows,) and the different texts that they stand for, "?" for null."""
+        if name not in self._addresses:
+            texts = pc.dictionary_encode(pc.fill_null(pc.cast(self.batch.column(name), pa.string()), "?"))
+            codes = pc.cast(texts.indices, pa.int64()).to_numpy(zero_copy_only=False)
+            self._addresses[name] = (codes, texts.dictionary.to_pylist())
+        return self._addresses[name]
+
+    def hashes(self, name: str) -> npt.NDArray[np.uint64]:
+        """Return a hash of each address of a column, shape (rows,), the same in every batch."""
+        if name not in self._hashes:
+            self._hashes[name] = address_hashes(self.batch.column(name), np.zeros(self.rows, np.uint8))
+        return self._hashes[name]
 
     def among(self, name: str, words: tuple[str, ...]) -> Rows:
         """Return which flows have one of the words in a category column."""
@@ -174,7 +230,7 @@ class Behaviour(Protocol):
 
     @property
     def scope(self) -> Scope:
-        """Whose flows make one episode."""
+        """Whose flows make one episode; a pair has a direction, two hosts have none."""
 
     @property
     def gap_s(self) -> float:
@@ -199,6 +255,11 @@ class Behaviour(Protocol):
 
     def reason(self, episode: Episode) -> str:
         """Return the reason in one sentence made of facts."""
+
+
+def needs_several(behaviour: Behaviour) -> bool:
+    """Return whether a behaviour says, as ``needs_several``, that an episode of one flow is never an alert of it."""
+    return bool(getattr(behaviour, "needs_several", False))
 
 
 def unit_of(name: str) -> str:

@@ -46,6 +46,11 @@ class Beacon:
     )  # fmt: skip
     facts: tuple[str, ...] = (*context, "dst_port")
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.calls > 1
+
     def suspects(self, view: FlowView) -> Rows:
         """Return flows of pairs whose connections are regular in time and size."""
         regular = (view.number("pair_flows_1h") >= 4) & (view.number("pair_gap_regularity_1h") >= self.regularity)

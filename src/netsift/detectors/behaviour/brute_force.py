@@ -48,6 +48,11 @@ class BruteForce:
     )  # fmt: skip
     facts: tuple[str, ...] = (*context, "dst_port")
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.attempts > 3
+
     def suspects(self, view: FlowView) -> Rows:
         """Return short answered connections to a login service, of a source that has several of them."""
         login = to_service(view, *_LOGINS) | view.among("payload_kind_bwd", _LOGIN_WORDS)

@@ -34,6 +34,11 @@ class HalfOpen:
     context: tuple[str, ...] = ("pair_flows_1h",)
     facts: tuple[str, ...] = ("pair_flows_1h",)
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.probes > 0
+
     def suspects(self, view: FlowView) -> Rows:
         """Return accepted connections without payload that the client reset."""
         reset = view.among("conn_state", ("RSTO",)) & (view.number("rst_packets_fwd") > 0)

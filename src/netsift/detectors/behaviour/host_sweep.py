@@ -45,6 +45,11 @@ class HostSweep:
     )
     facts: tuple[str, ...] = ("source_flows_1h", "source_failed_1h", "source_unanswered_1h", "dst_port", "protocol")
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return min(self.hosts, self.many_ports_hosts, self.offline_hosts) > 1
+
     def suspects(self, view: FlowView) -> Rows:
         """Return the probes of sources whose connections mostly come to nothing."""
         probes = tcp_probe(view) | udp_probe(view) | echo_probe(view)

@@ -37,6 +37,11 @@ class PortScan:
     )  # fmt: skip
     facts: tuple[str, ...] = context
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.ports > 1
+
     def suspects(self, view: FlowView) -> Rows:
         """Return the probes."""
         probes = tcp_probe(view) | udp_probe(view)

@@ -31,6 +31,11 @@ class SlowHttp:
     context: tuple[str, ...] = ("pair_flows_10min",)
     facts: tuple[str, ...] = ("pair_flows_10min", "duration_us", "payload_bytes_fwd", "payload_bytes_bwd")
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.connections > 1
+
     def suspects(self, view: FlowView) -> Rows:
         """Return long web connections in which the client said little, again and again, and got little or nothing."""
         seconds = view.number("duration_us") / 1e6

@@ -39,6 +39,11 @@ class SynFlood:
     context: tuple[str, ...] = ("pair_unanswered_10min", "pair_ports_10min", "pair_flows_10min")
     facts: tuple[str, ...] = context
 
+    @property
+    def needs_several(self) -> bool:
+        """An episode of one flow stays below the limit."""
+        return self.flows_slow > 2
+
     def suspects(self, view: FlowView) -> Rows:
         """Return TCP flows that never carried anything and that nobody went on with."""
         syn, rst = view.number("syn_packets_fwd"), view.number("rst_packets_fwd")

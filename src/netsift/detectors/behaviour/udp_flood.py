@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import (
-    icmp,
     is_echo_request,
     is_internal,
     is_internal_address,
     packets_in_5s,
+    tcp,
     to_group,
     udp,
     unanswered,
@@ -53,8 +53,8 @@ class UdpFlood:
     facts: tuple[str, ...] = ("src_port", "icmp_type", "dst_port")
 
     def suspects(self, view: FlowView) -> Rows:
-        """Return unanswered UDP and ICMP flows that are fast, or from outside, and fast echo."""
-        either = udp(view) | icmp(view)
+        """Return unanswered flows other than TCP that are fast, or from outside, and fast echo."""
+        either = ~tcp(view)
         if not either.any():
             return either
         fast = packets_in_5s(view) >= _LEAST_PACKETS_5S

@@ -1,0 +1,416 @@
+"""Measure what ``netsift detect`` finds, on the public captures and simulated days at hand, for docs/quality.md.
+
+    python tools/quality_detection.py --data ../shared/data
+
+``make quality`` runs it after the rest of the page and keeps its part behind that. Detection is as shipped: the
+behaviour detectors and the model in the package at its default rate; and the behaviour detectors alone beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from netsift.alerts.behaviour import BehaviourSearch  # noqa: E402
+from netsift.alerts.detection import Detected, detect  # noqa: E402
+from netsift.alerts.pipeline import ModelSearch  # noqa: E402
+from netsift.alerts.schema import Alert  # noqa: E402
+from netsift.detectors.model import ModelDetector  # noqa: E402
+from netsift.errors import InputError  # noqa: E402
+from netsift.models.bundle import Bundle, load_bundle  # noqa: E402
+from netsift.models.context import with_needed_context  # noqa: E402
+from netsift.models.taxonomy import BENIGN, classify  # noqa: E402
+from netsift.simulate import SimulationSettings, simulate  # noqa: E402
+from netsift.simulate.writing import read_labels  # noqa: E402
+from netsift.sources.captures import CaptureSettings  # noqa: E402
+from netsift.sources.flows import read_flows  # noqa: E402
+from netsift.sources.statistics import ReadStatistics  # noqa: E402
+from tools import quality_peers  # noqa: E402
+from tools.quality_judged import JUDGED, VERDICTS  # noqa: E402
+
+PAGE: Final = ROOT / "docs" / "quality.md"
+MODEL: Final = ROOT / "src" / "netsift" / "models" / "default.netsift"
+RATE: Final = 0.01
+MARK: Final = "\n## What netsift detect finds\n"
+DAYS: Final = (9_001, 9_002, 9_003)
+DAY: Final = SimulationSettings(
+    duration_s=86_400, clients=6, background=0.3, volume=0.02, intensity=0.3, flood_packets=3_000
+)
+SAME_ATTACK_NS: Final = 1_800 * 10**9
+"""Attack flows of one class with less than half an hour between them are one attack."""
+
+VISIBLE: Final = ("scan", "flood", "brute_force", "tunnel", "exfiltration", "slow_http", "c2")
+"""Classes of what shows in the flows of a network."""
+CLASS_OF_CATEGORY: Final = {"Command and Control": "c2"}
+"""Classes of published categories that the taxonomy does not know."""
+COUNTS_AS: Final = {
+    "tunnel": {"tunnel", "c2"}, "c2": {"c2", "tunnel"}, "flood": {"flood", "slow_http"},
+    "slow_http": {"slow_http", "flood"}, "exploit": {"exploit", "scan", "infiltration"},
+}  # fmt: skip
+"""Categories of an alert that are right for a class beside its own: a tunnel is command and control by its purpose,
+a slow request is a denial of service, and a worm (an exploit) is seen by how it looks for others."""
+LOGS: Final = (
+    ("RITA, 2024-04-19", "zeek-rita/missing_host/2024-04-19/conn*"),
+    ("RITA, 2024-04-20", "zeek-rita/missing_host/2024-04-20/conn*"),
+    ("IoT-23, honeypot 4-1 (Philips Hue)", "iot23-zeek-csv/CTU-Honeypot-Capture-4-1-labeled.csv*"),
+    ("IoT-23, honeypot 5-1 (Amazon Echo)", "iot23-zeek-csv/CTU-Honeypot-Capture-5-1-labeled.csv*"),
+)
+"""Logs without attacks of their own, though what reaches an open host of the Internet is in them."""
+BINS: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in a capture of a class: by detection as shipped and by behaviours alone, and by peers."""
+
+    name: str
+    category: str
+    wanted: str
+    learned: bool
+    shipped: Detected
+    behaviours: Detected
+    peers: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Attack flows of one class and time in simulated traffic, and the hosts in them."""
+
+    wanted: str
+    start_ns: int
+    end_ns: int
+    hosts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A simulated day: its attacks and how many were found, its incidents and the false ones, and a mark per alert."""
+
+    attacks: int
+    found: int
+    missed: tuple[str, ...]
+    incidents: int
+    false: tuple[Alert, ...]
+    marks: tuple[tuple[float, bool], ...]
+
+
+class Searcher:
+    """Detection as it ships, and its parts."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Take the model."""
+        self._bundle = bundle
+        self._detector = ModelDetector(bundle)
+
+    def shipped(self, batches: Sequence[pa.RecordBatch], model: bool = True) -> Detected:
+        """Return what behaviours, and the model unless told otherwise, find in flows."""
+        if not model:
+            return detect(batches, BehaviourSearch(), None)
+        threshold = self._bundle.threshold(RATE)
+        search = ModelSearch(self._detector, self._bundle.reference, threshold, required=False)
+        return detect(with_needed_context(batches, self._bundle.manifest.feature_names), BehaviourSearch(), search)
+
+
+def main() -> None:
+    """Measure, and write the part of the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the public data sets")
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--days", type=int, default=len(DAYS), help="simulated days, of other seeds each")
+    arguments = parser.parse_args()
+
+    def say(what: str) -> None:
+        print(what, file=sys.stderr, flush=True)
+
+    searcher = Searcher(load_bundle(MODEL))
+    captures = list(on_captures(arguments.data, searcher, load_bundle(MODEL), say))
+    logs = {name: on_log(arguments.data, pattern, searcher) for name, pattern in LOGS}
+    with tempfile.TemporaryDirectory() as folder:
+        days = [on_day(Path(folder) / f"{seed}.pcap", seed, searcher, say) for seed in DAYS[: arguments.days]]
+    text = part(captures, logs, days)
+    before = arguments.page.read_text(encoding="utf-8").split(MARK)[0] if arguments.page.exists() else ""
+    arguments.page.write_text(before + text, encoding="utf-8")
+    print(text)
+
+
+def flows_of(path: Path) -> list[pa.RecordBatch]:
+    """Return the flows of a capture, none where nothing in it can be read."""
+    try:
+        return list(read_flows(str(path), CaptureSettings(), ReadStatistics()))
+    except InputError:
+        return []
+
+
+def on_captures(data: Path, searcher: Searcher, bundle: Bundle, say: Say) -> Iterator[Found]:
+    """Yield what was found in every labelled capture that has a flow."""
+    learned = {one.sha256 for one in bundle.manifest.training}
+    entries, flows = [], []
+    with (data / "captures.csv").open(newline="", encoding="utf-8") as file:
+        for entry in csv.DictReader(file):
+            if batches := flows_of(data / entry["file"]):
+                entries.append(entry)
+                flows.append(batches)
+    benign = [entry["label"] == "benign" for entry in entries]
+    peers = quality_peers.verdicts([entry["file"] for entry in entries], flows, benign, say)
+    for place, (entry, batches) in enumerate(zip(entries, flows, strict=True)):
+        say(entry["file"])
+        digest = hashlib.sha256((data / entry["file"]).read_bytes()).hexdigest()
+        yield Found(
+            entry["file"],
+            entry["category"],
+            BENIGN if benign[place] else class_of(entry["category"]),
+            digest in learned,
+            searcher.shipped(batches),
+            searcher.shipped(batches, model=False),
+            {name: flagged[place] for name, flagged in peers.items() if place in flagged},
+        )
+
+
+def class_of(category: str) -> str:
+    """Return the class of a category of the list of captures."""
+    return CLASS_OF_CATEGORY.get(category, classify(category).name)
+
+
+def is_right(alert: Alert, wanted: str) -> bool:
+    """Return whether the category of an alert is right for a class."""
+    return alert.category in COUNTS_AS.get(wanted, {wanted})
+
+
+def on_log(data: Path, pattern: str, searcher: Searcher) -> Detected:
+    """Return what was found in logs of connections, in the order of their names."""
+    paths = sorted(str(path) for path in data.glob(pattern))
+    return searcher.shipped(list(read_flows(paths, CaptureSettings(), ReadStatistics())))
+
+
+def on_day(path: Path, seed: int, searcher: Searcher, say: Say) -> Day:
+    """Simulate a day, look for its attacks, and hold both against each other."""
+    from dataclasses import replace
+
+    say(f"simulated day {seed}")
+    simulate(path, replace(DAY, seed=seed))
+    found = searcher.shipped(flows_of(path))
+    attacks = list(attacks_of(read_labels(path.with_suffix(".labels.csv"))))
+    path.unlink()
+    return judged(attacks, found)
+
+
+def attacks_of(labels: Sequence[dict[str, str]]) -> Iterator[Attack]:
+    """Yield the attacks in the labels of simulated traffic."""
+    of_class: dict[str, list[tuple[int, int, str, str]]] = {}
+    for row in labels:
+        if row["label"] != "benign":
+            times = int(row["start_time_ns"]), int(row["end_time_ns"])
+            of_class.setdefault(row["attack"], []).append((*times, row["src_ip"], row["dst_ip"]))
+    for name, rows in sorted(of_class.items()):
+        hosts: set[str] = set()
+        start_ns = end_ns = 0
+        for begin, end, source, target in sorted(rows):
+            if hosts and begin > end_ns + SAME_ATTACK_NS:
+                yield Attack(classify(name).name, start_ns, end_ns, frozenset(hosts))
+                hosts = set()
+            start_ns, end_ns = (start_ns, max(end_ns, end)) if hosts else (begin, end)
+            hosts |= {source, target}
+        yield Attack(classify(name).name, start_ns, end_ns, frozenset(hosts))
+
+
+def judged(attacks: Sequence[Attack], found: Detected) -> Day:
+    """Hold the attacks of a day against the alerts: one is found by an alert of a right category, time and host.
+
+    An incident is false when none of its alerts has the time and a host of any attack.
+    """
+    hit = {alert.id: [one for one in attacks if meets(alert, one)] for alert in found.alerts}
+    seen = {id(one) for alert in found.alerts for one in hit[alert.id] if is_right(alert, one.wanted)}
+    false = [one for one in found.incidents if not any(hit.get(member) for member in one.members or (one.id,))]
+    false = [one for one in false if not any(meets(one, attack) for attack in attacks)]
+    return Day(
+        attacks=len(attacks),
+        found=len(seen),
+        missed=tuple(one.wanted for one in attacks if id(one) not in seen),
+        incidents=len(found.incidents),
+        false=tuple(false),
+        marks=tuple((alert.confidence, bool(hit[alert.id])) for alert in found.alerts),
+    )
+
+
+def meets(alert: Alert, attack: Attack) -> bool:
+    """Return whether an alert and an attack have a time and a host in common."""
+    together = alert.start_ns <= attack.end_ns and attack.start_ns <= alert.end_ns
+    return together and not attack.hosts.isdisjoint((*alert.sources, *alert.targets))
+
+
+def part(captures: Sequence[Found], logs: dict[str, Detected], days: Sequence[Day]) -> str:
+    """Return the part of the page."""
+    return "\n".join(
+        [
+            HEAD.format(rate=RATE, learned=sum(one.learned for one in captures), captures=len(captures)),
+            *targets(captures, days),
+            SETS.format(visible=", ".join(f"*{name}*" for name in VISIBLE)),
+            *by_category(captures),
+            "\n### Benign captures with an incident\n",
+            *benign_incidents(captures),
+            "\n### Logs of other tools\n",
+            *log_lines(logs),
+            "\n### How sure is sure\n",
+            *calibration_lines(captures, days),
+            "",
+        ]
+    )
+
+
+HEAD: Final = (
+    MARK
+    + """
+`make quality` measures `netsift detect` as it ships, behaviour detectors and the model in the package at its default
+rate of {rate}, beside the behaviour detectors alone. Of {captures} labelled captures that have a flow, the model
+learned from {learned} (the SHA-256 of each stands in the model file); *held back* counts the others alone.
+
+| | target | as shipped | held back | behaviours alone |
+|---|---|---|---|---|"""
+)
+
+SETS: Final = """
+- *visible* attacks are those whose category in `captures.csv` is of one of these classes of netsift's taxonomy:
+  {visible}. They are what shows in the flows of a network, whether or not anything
+  found it. Categories are as published: *CredAccess*, *Discovery* and *Command and Control* name what an attacker did
+  on Windows hosts, which need not be many flows.
+- An incident is *right* when one of its alerts has the capture's class. Tunnel and command and control count as each
+  other, because published labels name either what a channel is or what it is for; so do flood and slow HTTP.
+- The simulated days have seeds ({seeds}) that nothing was tuned on. An attack is all flows of a class with
+  less than half an hour between them; it is found by an alert of its category with its time and one of its hosts.
+
+| category of `captures.csv` | class | captures | right | any incident | right, behaviours alone |
+|---|---|---|---|---|---|""".replace("{seeds}", ", ".join(map(str, DAYS)))
+
+
+def targets(captures: Sequence[Found], days: Sequence[Day]) -> Iterator[str]:
+    """Yield the rows of what was promised."""
+    attacks = [one for one in captures if one.wanted != BENIGN]
+    visible = [one for one in attacks if one.wanted in VISIBLE]
+    benign = [one for one in captures if one.wanted == BENIGN]
+    rows: list[tuple[str, str, list[Found], Callable[[Found, Detected], bool]]] = [
+        ("visible attack captures with a right incident", "95 %", visible, lambda one, of: right(of, one.wanted)),
+        ("all attack captures with any incident", "75 %", attacks, lambda _, of: bool(of.incidents)),
+        ("all attack captures with a right incident", "", attacks, lambda one, of: right(of, one.wanted)),
+        ("benign captures with no incident", "97 %", benign, lambda _, of: not of.incidents),
+    ]
+    for what, target, of, holds in rows:
+        held = [one for one in of if not one.learned]
+        shares = [
+            share(sum(holds(one, one.shipped) for one in of), len(of)),
+            share(sum(holds(one, one.shipped) for one in held), len(held)),
+            share(sum(holds(one, one.behaviours) for one in of), len(of)),
+        ]
+        yield f"| {what} | {target} | {' | '.join(shares)} |"
+    for name in quality_peers.PEERS:
+        attack = [one for one in attacks if name in one.peers]
+        quiet = [one for one in benign if name in one.peers]
+        said = share(sum(one.peers[name] for one in attack), len(attack))
+        silent = share(sum(not one.peers[name] for one in quiet), len(quiet))
+        yield f"| {name}: attack captures flagged, benign ones not | | {said}, {silent} | | |"
+    if days:
+        found, all_of_them = sum(day.found for day in days), sum(day.attacks for day in days)
+        yield f"| attacks of simulated days found | 98 % | {share(found, all_of_them)} | | |"
+        false = sum(len(day.false) for day in days) / len(days)
+        yield f"| false incidents in 24 h of simulated days | ≤ 1 | {false:.1f} | | |"
+
+
+def right(found: Detected, wanted: str) -> bool:
+    """Return whether an alert has the category of a class."""
+    return any(is_right(alert, wanted) for alert in found.alerts)
+
+
+def share(some: int, of: int) -> str:
+    """Return a share in percent and as counts."""
+    return f"{some / of:.0%} ({some} of {of})" if of else "–"
+
+
+def by_category(captures: Sequence[Found]) -> Iterator[str]:
+    """Yield a row for every published category of attacks."""
+    attacks = [one for one in captures if one.wanted != BENIGN]
+    for category in sorted({one.category for one in attacks}, key=str.casefold):
+        of = [one for one in attacks if one.category == category]
+        wanted = of[0].wanted
+        counts = (
+            len(of),
+            sum(right(one.shipped, wanted) for one in of),
+            sum(bool(one.shipped.incidents) for one in of),
+            sum(right(one.behaviours, wanted) for one in of),
+        )
+        name = wanted if wanted in VISIBLE else f"{wanted} (not visible)"
+        yield f"| {category} | {name} | {' | '.join(map(str, counts))} |"
+
+
+def benign_incidents(captures: Sequence[Found]) -> Iterator[str]:
+    """Yield a line for every incident of a benign capture."""
+    lines = [
+        f"- `{one.name}`: {incident.reason}"
+        for one in captures
+        if one.wanted == BENIGN
+        for incident in one.shipped.incidents
+    ]
+    yield from lines or ["None."]
+
+
+def log_lines(logs: dict[str, Detected]) -> Iterator[str]:
+    """Yield what was found in logs, and what a person says of it."""
+    yield (
+        "Zeek logs name no counts of flags, sizes of single packets or inter-arrival times, so the model is not asked;\n"
+        "the behaviour detectors go by what follows from Zeek's columns (the fewest packets that a payload needs, resets\n"
+        "by the state of a connection), and those that need flags stay silent. Each kind of incident is judged by hand.\n"
+    )
+    yield "| log | flows | incidents of | number | judged |\n|---|---|---|---|---|"
+    for name, found in logs.items():
+        kinds = Counter((one.category, "+".join(one.detectors)) for one in found.incidents)
+        if not kinds:
+            yield f"| {name} | {found.flows:,} | none | 0 | |"
+        for (category, detectors), count in kinds.most_common():
+            verdict = JUDGED.get((name, category, detectors), "not judged yet")
+            yield f"| {name} | {found.flows:,} | {category}: {detectors} | {count} | {verdict} |"
+    yield f"\n{VERDICTS}"
+
+
+def calibration_lines(captures: Sequence[Found], days: Sequence[Day]) -> Iterator[str]:
+    """Yield the table of confidence against the share of alerts that are right."""
+    yield (
+        "Alerts by their confidence, and the share that is right: in captures those of an attack capture with its\n"
+        "class, in simulated days those with the time and a host of an attack.\n"
+    )
+    yield "| confidence | captures: alerts | mean | right | simulated days: alerts | mean | right |"
+    yield "|---|---|---|---|---|---|---|"
+    real = [(alert.confidence, is_right(alert, one.wanted)) for one in captures for alert in one.shipped.alerts]
+    made = [mark for day in days for mark in day.marks]
+    for low, high, first, second in reliability(real, made):
+        yield f"| {low:.2f} to {high:.2f} | {' | '.join((*first, *second))} |"
+
+
+def reliability(
+    *marked: Sequence[tuple[float, bool]],
+) -> Iterator[tuple[float, float, tuple[str, str, str], tuple[str, str, str]]]:
+    """Yield for every bin of confidence the number of alerts, their mean confidence and the share that is right."""
+    for low, high in pairwise(BINS):
+        cells = []
+        for marks in marked:
+            of = [mark for mark in marks if low <= mark[0] < high or (high == BINS[-1] and mark[0] == high)]
+            mean = f"{sum(mark[0] for mark in of) / len(of):.2f}" if of else "–"
+            cells.append((str(len(of)), mean, f"{sum(mark[1] for mark in of) / len(of):.2f}" if of else "–"))
+        yield low, high, cells[0], cells[1]
+
+
+if __name__ == "__main__":
+    main()
