@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from random import Random
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -52,7 +54,7 @@ class Anything:
 
 def view(flows: list[Flow]) -> FlowView:
     """Return flows as a detector sees them."""
-    columns = list(zip(*flows, strict=True)) if flows else [[]] * 6
+    columns: list[tuple[Any, ...]] = list(zip(*flows, strict=True)) if flows else [()] * 6
     return FlowView(
         pa.RecordBatch.from_pydict(
             {
@@ -71,7 +73,7 @@ def view(flows: list[Flow]) -> FlowView:
     )
 
 
-def collected(batches: list[list[Flow]], behaviour: Anything | None = None, **room: int) -> Episodes:
+def collected(batches: list[list[Flow]], behaviour: Anything | None = None, **room: Any) -> Episodes:
     """Return the episodes of flows that come in batches."""
     episodes = Episodes(behaviour or Anything(), **room)
     for batch in batches:
@@ -126,14 +128,14 @@ FLOWS = st.lists(
 
 
 @given(FLOWS, st.randoms(use_true_random=False), st.integers(1, 7))
-def test_neither_order_nor_batches_matter(flows: list[Flow], random: object, rows: int) -> None:
+def test_neither_order_nor_batches_matter(flows: list[Flow], random: Random, rows: int) -> None:
     turned = list(flows)
-    random.shuffle(turned)  # type: ignore[attr-defined] # Hypothesis gives a random.Random
+    random.shuffle(turned)
     batches = [turned[start : start + rows] for start in range(0, len(turned), rows)]
     assert facts_of(collected([flows])) == facts_of(collected(batches))
 
 
-def facts_of(episodes: Episodes) -> list[object]:
+def facts_of(episodes: Episodes) -> list[Any]:
     """Return what does not depend on which of equal flows came first."""
     return sorted(
         (one.key, one.start_ns, one.end_ns, one.flows, one.packets, one.bytes, one.peak, one.peak_ns,

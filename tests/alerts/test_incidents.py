@@ -20,7 +20,8 @@ def test_one_alert_is_an_incident_that_says_the_same() -> None:
     assert incident.kind == "incident"
     assert incident.members == (alert.id,)
     assert incident.reason == alert.reason
-    assert (incident.severity, incident.confidence) == (alert.severity, pytest.approx(alert.confidence))
+    assert incident.severity == alert.severity
+    assert incident.confidence == pytest.approx(alert.confidence)
     assert incident.timeline == ("1970-01-01T00:00:00.000000Z a did scan to b",)
 
 
