@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from netsift.flows.schema import COLUMNS, SCHEMA_VERSION, Column, Kind, Validity
-
 ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from netsift.flows.schema import COLUMNS, SCHEMA_VERSION, Column, Kind, Validity  # noqa: E402
+from tools.behaviour_docs import behaviour_page  # noqa: E402
 
 DIALECTS: Final = {
     "CICFlowMeter 2017": "cicflowmeter_2017",
@@ -57,7 +59,7 @@ def features_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Return every generated page by its path."""
-    return {ROOT / "docs" / "features.md": features_page()}
+    return {ROOT / "docs" / "features.md": features_page(), ROOT / "docs" / "behaviour.md": behaviour_page()}
 
 
 def stale_pages() -> list[Path]:

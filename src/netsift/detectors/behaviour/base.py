@@ -64,6 +64,9 @@ _RESET_STATES: Final = {
 """Zeek's states of connections that one side reset."""
 
 
+_GREATEST: Final = 1e30
+
+
 def limit(default: float, unit: str, meaning: str) -> float:
     """Return the field of a limit of a behaviour detector: its default, its unit and what it is for.
 
@@ -112,7 +115,8 @@ class FlowView:
             values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise InputError(f"column {name} holds {column.type}, not numbers") from error
-        return np.asarray(values, np.float64)
+        numbers = np.asarray(values, np.float64)
+        return np.where(np.abs(numbers) <= _GREATEST, numbers, np.nan)
 
     def _inferred(self, name: str) -> Numbers:
         payload_bytes = name.replace("payload_packets", "payload_bytes")

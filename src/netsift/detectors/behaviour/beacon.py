@@ -11,6 +11,8 @@ from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, t
 from netsift.detectors.behaviour.words import at_port, lasted, number
 
 _WITH_THE_HOST_S = 1_800
+_MANY_CALLS, _SPREAD_OF_MANY = 60, 2.5
+"""Of so many regular calls in an hour some may fetch more, as those that get something to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Beacon:
     def suspects(self, view: FlowView) -> Rows:
         """Return flows of pairs whose connections are regular in time and size."""
         regular = (view.number("pair_flows_1h") >= 4) & (view.number("pair_gap_regularity_1h") >= self.regularity)
-        alike = view.number("pair_size_std_1h") <= self.alike * view.number("pair_size_mean_1h")
+        spread = np.where(view.number("pair_flows_1h") >= _MANY_CALLS, _SPREAD_OF_MANY, 1) * self.alike
+        alike = view.number("pair_size_std_1h") <= spread * view.number("pair_size_mean_1h")
         paced = view.number("pair_gap_mean_s_1h") >= self.shortest_s
         found = regular & alike & paced & (view.number("pair_ports_1h") < 2) & (view.number("payload_packets_bwd") > 0)
         if not found.any():

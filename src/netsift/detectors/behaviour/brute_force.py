@@ -11,6 +11,7 @@ from netsift.detectors.behaviour.flows import to_service
 from netsift.detectors.behaviour.words import at_port, hosts, lasted, number
 
 _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop", "smb", "directory", "rpc", "mail")
+_RELAY_PORT = 25
 _SUBMISSION_PORTS = (25, 587)
 _LOGIN_WORDS = ("ssh", "rdp", "smb", "banner")
 
@@ -26,8 +27,9 @@ class BruteForce:
     more patience than this detector. Health checks read the banner and hang up, so the client has to speak as often as
     a login needs. A directory hands out tickets by the dozen at every logon, so its answer counts only where it is
     short, ``refusal_bytes``, which is what a refusal is. The endpoint mapper is asked before every remote procedure,
-    so there it must be ``calls_1min`` a minute to each host. It fails on guessing within one connection, on logins of
-    web pages, and on programs that log in rightly again and again with little to do.
+    and mail servers deliver to each other without a login, so there it must be ``calls_1min`` a minute to each host. It
+    fails on guessing within one connection, on logins of web pages, and on programs that log in rightly again and again
+    with little to do.
     """
 
     attempts: float = limit(8, "connections", "fewest connections to a login service")
@@ -35,7 +37,7 @@ class BruteForce:
     interval_s: float = limit(30, "s", "longest mean time between attempts")
     alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes")
     refusal_bytes: float = limit(500, "bytes", "longest answer of a directory that is a refusal")
-    calls_1min: float = limit(20, "connections", "fewest calls of one endpoint mapper within about a minute")
+    calls_1min: float = limit(20, "connections", "fewest calls of one endpoint mapper or mail relay in about a minute")
     gap_s: float = limit(300, "s", "longest time without a suspicious flow within an episode")
     name: str = "brute_force"
     category: str = "brute_force"
@@ -58,6 +60,9 @@ class BruteForce:
         login = to_service(view, *_LOGINS) | view.among("payload_kind_bwd", _LOGIN_WORDS)
         short = (view.number("bytes") <= self.bytes_) & (view.number("payload_packets_bwd") >= 1)
         short &= self._spoke(view)
+        # Per service, or else what a workstation does besides would be part of the episode.
+        mean = view.number("source_service_size_mean_10min")
+        short &= view.number("source_service_size_std_10min") <= self.alike * mean
         # The sums are damped: the third of some connections is worth 2.5 of them or more.
         several = view.number("source_service_flows_10min") >= min(2.5, self.attempts)
         return login & short & several
@@ -72,7 +77,8 @@ class BruteForce:
         hosts_asked = np.maximum(view.number("source_service_destinations_1min"), 1)
         called = view.number("source_service_flows_1min") >= self.calls_1min * hosts_asked
         needed = np.where(greeted, 3, 2)
-        spoke: Rows = np.where(directory, refused, (words >= needed) & (called | ~to_service(view, "rpc")))
+        busy = to_service(view, "rpc") | (view.number("dst_port") == _RELAY_PORT)
+        spoke: Rows = np.where(directory, refused, (words >= needed) & (called | ~busy))
         return spoke
 
     def measure(self, view: FlowView) -> Numbers:

@@ -16,8 +16,9 @@ class HalfOpen:
     What it assumes: a client that opens a connection wants to say something, or closes it in order (FIN). ``probes`` of
     one source and host on at least two ports, each reset within ``at_once_s``: browsers keep a spare connection for a
     while before they drop it. Health checks of load balancers reset theirs by the clock, over and over on the same few
-    ports; a scan asks each port once or twice, so of ``repeats`` connections or more to a port it is none. It fails on
-    scans of one open port.
+    ports; a scan asks each port once or twice, so of ``repeats`` connections or more to a port it is none, and none of
+    what is slower than ``interval_s`` in the mean. It fails on scans of one open port, and on slow ones of a host on
+    which all is open.
     """
 
     probes: float = limit(3, "connections", "fewest connections of a source to a host")

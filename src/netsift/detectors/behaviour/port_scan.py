@@ -9,6 +9,7 @@ from netsift.detectors.behaviour.flows import tcp_probe, to_group, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
 _REPEATED = 4
+"""So many times the limit is a scan whatever else the two hosts do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class PortScan:
         # Of a longer episode only the last hour is compared with what the pair did besides.
         lost = max(episode.fact(f"pair_{name}_1h") for name in ("failed", "unanswered", "resets"))
         probes = episode.flows if episode.seconds <= 3_600 else lost
-        if probes < self.fruitless * episode.fact("pair_flows_1h"):
+        few = len(episode.ports) < _REPEATED * self.ports
+        if few and probes < self.fruitless * episode.fact("pair_flows_1h"):
             return 0.0
         repeated = episode.flows >= self.repeats * len(episode.ports)
         return len(episode.ports) / (_REPEATED * self.ports if repeated else self.ports)

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import service, tcp
-from netsift.detectors.behaviour.words import lasted
+from netsift.detectors.behaviour.words import hosts, lasted
 
 
 @dataclass(frozen=True, slots=True)
 class SlowHttp:
     """Slowloris, slow POST and slow read: a server's connections are occupied by requests that never end.
 
-    What it assumes: the attacker sends little, over and over, and the server has nothing to answer, or may not send
-    its answer. ``connections`` of one source, each longer than ``seconds`` and with less than ``bytes_s`` forward
-    payload a second: browsers hold a few idle connections, after an answer. It fails on attacks from many sources
-    with few connections each.
+    What it assumes: the attacker sends little, over and over, and the server has nothing to answer, or may not send its
+    answer. ``connections`` to one server, ``per_source`` of each source in the mean, each longer than ``seconds`` and
+    with less than ``bytes_s`` forward payload a second: browsers hold a few idle connections, after an answer. It fails
+    on attacks from many sources with few connections each.
     """
 
-    connections: float = limit(15, "connections", "fewest connections of a source")
+    connections: float = limit(15, "connections", "fewest connections to a server")
+    per_source: float = limit(5, "connections", "fewest of each source, in the mean")
     seconds: float = limit(8, "s", "shortest of them")
     bytes_s: float = limit(100, "bytes/s", "fastest forward payload of them")
     gap_s: float = limit(600, "s", "longest time without a suspicious flow within an episode")
@@ -27,7 +28,7 @@ class SlowHttp:
     category: str = "slow_http"
     technique: str = "T1499.002"
     severity: Severity = Severity.HIGH
-    scope: Scope = Scope.PAIR
+    scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("pair_flows_10min",)
     facts: tuple[str, ...] = ("pair_flows_10min", "duration_us", "payload_bytes_fwd", "payload_bytes_bwd")
 
@@ -51,13 +52,14 @@ class SlowHttp:
         return view.number("pair_flows_10min")
 
     def strength(self, episode: Episode) -> float:
-        """Return connections ÷ limit."""
-        return episode.flows / self.connections
+        """Return connections ÷ limit, 0 where each source has a few."""
+        few = episode.flows < self.per_source * len(episode.sources)
+        return 0.0 if few else episode.flows / self.connections
 
     def reason(self, episode: Episode) -> str:
         """Say who holds how many connections open."""
-        source, target = episode.key
+        who, target = hosts(episode.sources, "source"), episode.key[0]
         return (
-            f"{source} held {episode.flows:,} connections to {target} open for {lasted(episode.seconds)} with requests "
+            f"{who} held {episode.flows:,} connections to {target} open for {lasted(episode.seconds)} with requests "
             f"that did not end, about {episode.bytes / max(episode.flows, 1):,.0f} bytes each"
         )

@@ -19,6 +19,7 @@ from netsift.detectors.behaviour.words import hosts, lasted, volume
 
 _LEAST_PACKETS_5S = 25
 """Flows below five packets a second count only where many sources send them."""
+_MANY_PORTS = 20
 _LEAST_BYTES = 44
 """Packets with less in the mean are probes."""
 _REFLECTING = frozenset({17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 520, 1900, 3283, 3702, 5093, 5353, 11211, 37810})
@@ -31,10 +32,11 @@ class UdpFlood:
 
     What it assumes: ordinary UDP is answered, or is a stream from one host of the network to another; the victim of a
     flood answers nothing, and of a reflection it never asked. ``sources`` in about 5 s: nobody is sent unasked UDP by
-    so many hosts at once, not even a peer-to-peer program. ``packets_5s``: a stream without any answer
-    that is faster than video inside. From outside nothing streams unasked, so ``outside_packets_5s`` are enough;
-    answers that nobody asked for come from ``reflectors`` or more, ``answers_5s`` of them in 5 s. Echo is answered in a
-    flood as well: people ping once a second, so ``echo_5s``. It fails on floods of UDP that are answered.
+    so many hosts at once, not even a peer-to-peer program. ``packets_5s``: a stream without any answer that is faster
+    than video inside. From outside nothing streams unasked, so ``outside_packets_5s`` are enough, and to ever other
+    ports ``scattered_5s``; answers that nobody asked for come from ``reflectors`` or more, ``answers_5s`` of them in 5
+    s. Echo is answered in a flood as well: people ping once a second, so ``echo_5s``. It fails on floods of UDP that
+    are answered.
     """
 
     sources: float = limit(40, "hosts", "fewest sources within about 5 s")
@@ -43,6 +45,7 @@ class UdpFlood:
     reflectors: float = limit(3, "hosts", "fewest sources of answers that nobody asked for")
     answers_5s: float = limit(100, "packets", "fewest such answers in 5 s")
     echo_5s: float = limit(250, "packets", "fewest echo requests in 5 s")
+    scattered_5s: float = limit(100, "packets", "fewest packets in 5 s from outside to ever other ports")
     gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
     name: str = "udp_flood"
     category: str = "flood"
@@ -82,7 +85,10 @@ class UdpFlood:
             return self.answers_5s
         outside = sum(not is_internal_address(source) for source in episode.sources)
         from_outside = 2 * outside > len(episode.sources) and is_internal_address(episode.key[0])
-        return self.outside_packets_5s if from_outside else self.packets_5s
+        scattered = len(episode.ports) >= _MANY_PORTS and episode.packets <= 2 * episode.flows
+        if from_outside:
+            return self.scattered_5s if scattered else self.outside_packets_5s
+        return self.packets_5s
 
     def reason(self, episode: Episode) -> str:
         """Say who was flooded by how many, with how much."""
