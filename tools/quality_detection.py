@@ -374,9 +374,10 @@ def benign_incidents(captures: Sequence[Found]) -> Iterator[str]:
 def log_lines(logs: dict[str, Detected]) -> Iterator[str]:
     """Yield what was found in logs, and what a person says of it."""
     yield (
-        "Zeek logs name no counts of flags, sizes of single packets or inter-arrival times, so the model is not asked;\n"
-        "the behaviour detectors go by what follows from Zeek's columns (the fewest packets that a payload needs, resets\n"
-        "by the state of a connection), and those that need flags stay silent. Each kind of incident is judged by hand.\n"
+        "Zeek logs name no counts of flags, sizes of single packets or inter-arrival times, so the model is not\n"
+        "asked; the behaviour detectors go by what follows from Zeek's columns (the fewest packets that a payload\n"
+        "needs, resets by the state of a connection), and those that need flags stay silent. Each kind of incident is\n"
+        "judged by hand.\n"
     )
     yield "| log | flows | incidents of | number | judged |\n|---|---|---|---|---|"
     for name, found in logs.items():

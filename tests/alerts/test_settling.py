@@ -167,7 +167,7 @@ def test_volume_is_known_under_every_name() -> None:
 
 
 def test_the_numbers_are_documented() -> None:
-    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     for name, least in LEAST.items():
         numbers = " | ".join(str(number or "–") for number in (least.flows, least.packets, least.spread))
         assert f"| {name} | {numbers} | {least.reason} |" in page

@@ -41,7 +41,8 @@ def test_what_is_no_alert_is_named_by_its_line(tmp_path: Path) -> None:
     cases: tuple[Any, ...] = (
         {}, [], "alert", good | {"start": "yesterday"}, good | {"end": None}, good | {"start": "2026-03-02T12:00:00"},
         good | {"severity": "dreadful"}, good | {"sources": "10.0.0.5"}, good | {"evidence": [1]},
-        good | {"flows": "many"}, {"netsift": {}}, good | {"evidence": [{"start": good["start"]}]},
+        good | {"flows": "many"}, good | {"ports": [70_000]}, good | {"ports": [2**70]}, {"netsift": {}},
+        good | {"evidence": [{"start": good["start"]}]},
     )  # fmt: skip
     for wrong in cases:
         with pytest.raises(InputError, match=r"alerts: line 2 is no alert: ."):

@@ -1,13 +1,14 @@
-"""The program says once that it compiles; the tests of what else it says begin after that."""
+"""Tests of the program see no rules or feedback of whoever runs them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from netsift.cli.warmup import warmup
 
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_kernels() -> None:
-    """Compile all kernels of this source, if no earlier run did."""
-    warmup()
+@pytest.fixture(autouse=True)
+def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give every test a configuration and a state folder of its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

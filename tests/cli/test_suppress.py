@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from netsift.alerts.incidents import incidents_of
+from netsift.alerts.stored import stored_alerts
 from tests.alerts.made import SCAN, made
 from tests.cli.running import Program, program
 from tests.conftest import ROOT
@@ -19,9 +20,8 @@ FLOOD = made(2, category="flood", severity="high", sources=("10.0.9.9",), target
 
 
 @pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Program:
-    """Return the program, run in this process with a configuration folder of its own."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Return the program, run in this process."""
     return program(monkeypatch, capsysbinary)
 
 
@@ -137,3 +137,19 @@ def test_detect_hides_marks_counts_and_says(run: Program, tmp_path: Path) -> Non
     assert (shown.errors, rest.read_bytes()) == ("", everything.read_bytes())
     assert run(*detect, "--no-suppressions", "--suppressions", rest).status == 2
     assert run(*detect, "--suppressions", rest).status == 1
+
+
+@pytest.mark.parametrize("name", ["alerts.parquet", "alerts.arrow"])
+def test_alerts_are_written_by_suffix_and_serve_as_past_ones(run: Program, tmp_path: Path, name: str) -> None:
+    detect = ("detect", DEMO, "--no-model", "-q")
+    assert run(*detect, "-o", tmp_path / "alerts.jsonl").status == 0
+    assert run(*detect, "-o", tmp_path / name).status == 0
+    ours, other = ([(one.id, one.kind) for one in stored_alerts(tmp_path / of)] for of in (name, "alerts.jsonl"))
+    assert ours == other
+    said = [
+        run("suppress", "test", "--category", "scan", "--alerts", tmp_path / of).text.replace(of, "")
+        for of in (name, "alerts.jsonl")
+    ]
+    assert said[0] == said[1]
+    refused = run(*detect, "-o", tmp_path / name, "--format", "ecs")
+    assert (refused.status, "--format ecs is JSON lines" in refused.errors) == (2, True)

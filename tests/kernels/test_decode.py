@@ -40,6 +40,7 @@ def decoded(records: list[Record], *, inner: bool) -> tuple[Any, dict[str, int]]
         np.zeros(2, np.uint64),
     )  # fmt: skip
     assert count == counters[0]
+    assert array["time_ns"][:count].tolist() == packets["time_ns"][:count].tolist()
     reasons = {name: int(number) for name, number in zip(SKIP_REASONS, counters, strict=True) if number}
     reasons.pop("decoded", None)
     return packets[:count], reasons

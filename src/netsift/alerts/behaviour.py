@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from netsift.alerts.episodes import Episodes
+from netsift.alerts.phrases import phrase
 from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id
 from netsift.context.tracker import REQUIRED_COLUMNS, ContextSettings, ContextTracker
 from netsift.detectors.behaviour import BEHAVIOURS
@@ -16,27 +17,39 @@ from netsift.detectors.behaviour.base import SEVERITIES, Behaviour, Episode, Flo
 from netsift.flows.schema import BY_NAME
 
 _NO_PORT: Final = -1
+_PORTS: Final = ("src_port", "dst_port")
+_UNITS_SAID: Final = ("bytes", "s", "µs")
+"""Units that the phrase of a column does not say already."""
 
 
 class BehaviourSearch:
     """Watches flow batches for every behaviour, in bounded memory."""
 
-    def __init__(self, behaviours: Sequence[Behaviour] = BEHAVIOURS, settings: ContextSettings | None = None) -> None:
-        """Start without any flow seen."""
-        needed = sorted({name for behaviour in behaviours for name in behaviour.context})
+    def __init__(
+        self,
+        behaviours: Sequence[Behaviour] = BEHAVIOURS,
+        settings: ContextSettings | None = None,
+        context: Sequence[str] = (),
+    ) -> None:
+        """Start without any flow seen; ``context`` names further context columns, for others that look at the flows."""
+        needed = sorted({*context, *(name for behaviour in behaviours for name in behaviour.context)})
         self.tracker = ContextTracker(tuple(needed), settings or ContextSettings())
         self._episodes = [Episodes(behaviour) for behaviour in behaviours]
         self.missing_columns: tuple[str, ...] = ()
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take a flow batch; flows that lack what context is made of are not looked at (``missing_columns``)."""
+    def add(self, batch: pa.RecordBatch) -> FlowView | None:
+        """Take a flow batch; return it with its context columns.
+
+        Flows that lack what context is made of are not looked at (``missing_columns``), and None is returned.
+        """
         missing = tuple(name for name in REQUIRED_COLUMNS if name not in batch.schema.names)
         if missing:
             self.missing_columns = missing
-            return
+            return None
         view = FlowView(batch, dict(zip(self.tracker.names, self.tracker.add(batch), strict=True)))
         for episodes in self._episodes:
             episodes.add(view)
+        return view
 
     @property
     def overflow_flows(self) -> int:
@@ -81,7 +94,7 @@ def _alert(behaviour: Behaviour, episode: Episode, strength: float) -> Alert:
         columns=tuple(_column(name, value) for name, value in episode.facts.items() if math.isfinite(value)),
         flows=episode.flows,
         packets=episode.packets,
-        evidence=tuple(_reference(sample) for sample in episode.samples),
+        evidence=tuple(reference(sample) for sample in episode.samples),
     )
 
 
@@ -89,12 +102,13 @@ def _column(name: str, value: float) -> AlertColumn:
     from netsift.context.schema import CONTEXT_COLUMNS
 
     column = CONTEXT_COLUMNS[name].column if name in CONTEXT_COLUMNS else BY_NAME[name]
-    return AlertColumn(
-        name, column.unit, round(value, 6), (), f"{name.replace('_', ' ')}: {value:,.4g} {column.unit}".strip()
-    )
+    unit = f" {column.unit}" if column.unit in _UNITS_SAID else ""
+    shown = f"{value:.0f}" if name in _PORTS else f"{value:,.4g}"
+    return AlertColumn(name, column.unit, round(value, 6), (), f"{phrase(name)}: {shown}{unit}")
 
 
-def _reference(sample: dict[str, Any]) -> FlowReference:
+def reference(sample: dict[str, Any]) -> FlowReference:
+    """Return the flow that a sample of an episode names."""
     source_port, target_port = (sample[name] if sample[name] != _NO_PORT else None for name in ("src_port", "dst_port"))
     return FlowReference(
         sample["start_time"], sample["end_time"], sample["src_ip"], source_port, sample["dst_ip"], target_port,

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from netsift.alerts.behaviour import BehaviourSearch
 from netsift.alerts.from_model import MODEL, alert_of
 from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of
+from netsift.alerts.novelty import NoveltySearch
 from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.alerts.schema import Alert
 from netsift.alerts.suppression import Suppression
@@ -34,7 +35,8 @@ class Detected:
     ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
     (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
-    ``missing_features``, the model did not see them.
+    ``missing_features``, the model did not see them. ``usual`` alerts were left out because the baseline knows what
+    they tell.
     """
 
     flows: int
@@ -49,6 +51,7 @@ class Detected:
     alerts: tuple[Alert, ...]
     incidents: tuple[Alert, ...]
     suppressed: tuple[Alert, ...] = ()
+    usual: int = 0
 
 
 def detect(
@@ -58,10 +61,12 @@ def detect(
     *,
     everything: bool = False,
     suppression: Suppression | None = None,
+    novelty: NoveltySearch | None = None,
 ) -> Detected:
     """Show every batch to the behaviour detectors and the model, and make incidents of what no rule suppresses.
 
-    ``everything`` makes alerts of low severity also of what the model flagged and is not believed.
+    ``everything`` makes alerts of low severity also of what the model flagged and is not believed. ``novelty`` judges
+    the flows beside a baseline; it looks at them with the context columns of ``behaviours``, which must be there.
 
     Raises:
         InputError: a batch lacks columns that are needed; all of them are named.
@@ -70,48 +75,66 @@ def detect(
     for batch in batches:
         flows += batch.num_rows
         packets += int(pc.sum(batch.column("packets")).as_py() or 0) if "packets" in batch.schema.names else 0
-        if behaviours is not None:
-            behaviours.add(batch)
+        view = behaviours.add(batch) if behaviours is not None else None
+        if novelty is not None and view is not None:
+            novelty.add(view)
         if model is not None:
             model.add(batch)
     settled = model.settle(with_too_few=True) if model is not None else None
     seen = list(behaviours.alerts()) if behaviours is not None else []
+    usual = {alert.id for alert in seen if novelty is not None and novelty.is_usual(alert)}
+    seen = [alert for alert in seen if alert.id not in usual]
     blind = behaviours.missing_columns if behaviours is not None else ()
     believed, unconfirmed = _believed(seen, settled, alone=behaviours is None or bool(blind))
     doubted = _doubted(settled, unconfirmed) if everything else []
-    alerts, suppressed = (suppression or Suppression()).split([*seen, *believed, *doubted])
+    strange = list(novelty.alerts()) if novelty is not None else []
+    alerts, suppressed = (suppression or Suppression()).split([*seen, *believed, *doubted, *strange])
     return Detected(
         flows=flows,
         packets=packets,
         flagged=settled.flagged if settled else 0,
         too_few=settled.too_few if settled else 0,
         unconfirmed=sum(alert.flows for alert in unconfirmed),
-        overflow=(settled.overflow if settled else 0) + (behaviours.overflow_flows if behaviours else 0),
+        overflow=(settled.overflow if settled else 0)
+        + (behaviours.overflow_flows if behaviours else 0)
+        + (novelty.overflow_flows if novelty else 0),
         evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
         missing_columns=blind,
         missing_features=model.missing_columns if model is not None else (),
         alerts=tuple(in_order(alerts)),
         incidents=tuple(incidents_of(alerts)),
         suppressed=tuple(in_order(suppressed)),
+        usual=len(usual),
     )
 
 
 def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) -> tuple[list[Alert], list[Alert]]:
-    """Return the model's alerts that stand, and those that no behaviour confirms; a model ``alone`` is believed all."""
-    found = [alert_of(finding) for finding in settled.findings if not finding.too_few] if settled else []
-    stand = [alert for alert in found if alone or alert.category not in NEED_BEHAVIOUR or _is_confirmed(alert, seen)]
-    kept = {alert.id for alert in stand}
-    return stand, [alert for alert in found if alert.id not in kept]
+    """Return the model's alerts that stand, and those that no behaviour confirms; a model ``alone`` is believed all.
+
+    What a behaviour detector saw between the same hosts is what the model saw, whatever name it gave to single flows.
+    """
+    stand: list[Alert] = []
+    unconfirmed: list[Alert] = []
+    for finding in settled.findings if settled else ():
+        if finding.too_few:
+            continue
+        alert = alert_of(finding)
+        behaviour = next((other for other in seen if _is_same_doing(alert, other)), None)
+        if behaviour is not None:
+            stand.append(replace(alert, category=behaviour.category, technique=behaviour.technique))
+        elif alone or alert.category not in NEED_BEHAVIOUR:
+            stand.append(alert)
+        else:
+            unconfirmed.append(alert)
+    return stand, unconfirmed
 
 
-def _is_confirmed(alert: Alert, seen: Sequence[Alert]) -> bool:
-    hosts = {*alert.sources, *alert.targets}
-    return any(
-        other.category == alert.category
-        and other.start_ns <= alert.end_ns + LINK_GAP_NS
+def _is_same_doing(alert: Alert, other: Alert) -> bool:
+    return (
+        other.start_ns <= alert.end_ns + LINK_GAP_NS
         and alert.start_ns <= other.end_ns + LINK_GAP_NS
-        and not hosts.isdisjoint((*other.sources, *other.targets))
-        for other in seen
+        and not set(alert.sources).isdisjoint(other.sources)
+        and not set(alert.targets).isdisjoint(other.targets)
     )
 
 

@@ -5,6 +5,7 @@ Field names and allowed values: Elastic Common Schema reference, version 8.11.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any, Final
 
 from netsift.alerts.schema import Alert, utc_text
@@ -22,13 +23,17 @@ _SEVERITY: Final = {"low": 21, "medium": 47, "high": 73, "critical": 99}
 
 
 def as_ecs(alert: Alert) -> dict[str, Any]:
-    """Return an alert as a JSON object of the Elastic Common Schema; what it has no field for stands under netsift."""
+    """Return an alert as a JSON object of the Elastic Common Schema; all of it stands under ``netsift`` too.
+
+    One that a rule suppresses is an event, not an alert. A flow file may hold anything where an address should be, and
+    products refuse a document whose addresses are none: such a name stands in ``address`` only.
+    """
     document: dict[str, Any] = {
         "@timestamp": utc_text(alert.start_ns),
         "ecs": {"version": ECS_VERSION},
         "message": alert.reason,
         "event": {
-            "kind": "alert",
+            "kind": "event" if alert.suppressed else "alert",
             "module": "netsift",
             "dataset": f"netsift.{alert.kind}",
             "id": alert.id,
@@ -43,7 +48,7 @@ def as_ecs(alert: Alert) -> dict[str, Any]:
             "reason": alert.reason,
         },
         "rule": {"name": ", ".join(alert.detectors), "category": alert.category},
-        "related": {"ip": sorted({*alert.sources, *alert.targets})},
+        "related": {"ip": [host for host in sorted({*alert.sources, *alert.targets}) if _is_address(host)]},
         "netsift": alert.as_json(),
     }
     if alert.technique:
@@ -54,7 +59,15 @@ def as_ecs(alert: Alert) -> dict[str, Any]:
         }
     for side, hosts in (("source", alert.sources), ("destination", alert.targets)):
         if len(hosts) == 1:
-            document[side] = {"address": hosts[0], "ip": hosts[0]}
+            document[side] = {"address": hosts[0]} | ({"ip": hosts[0]} if _is_address(hosts[0]) else {})
     if len(alert.ports) == 1 and "destination" in document:
         document["destination"]["port"] = alert.ports[0]
     return document
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -13,13 +13,14 @@ Every alert is in exactly one incident; an incident of one alert says what the a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from typing import Final
 
 from netsift.alerts.schema import SEVERITIES, Alert, alert_id, utc_text
+from netsift.detectors.behaviour.words import counted, lasted
 
 LINK_GAP_NS: Final = 3_600 * 1_000_000_000
 MANY_SOURCES: Final = 8
@@ -79,7 +80,9 @@ class _Sets:
 
 
 def _actors(alert: Alert) -> tuple[str, ...]:
-    return alert.sources if len(alert.sources) <= MOST_ACTORS and not alert.truncated else ()
+    # A truncated alert may lack targets and ports, which does not matter here; of a flood it may lack sources.
+    unknown = alert.truncated and alert.category == "flood"
+    return alert.sources if len(alert.sources) <= MOST_ACTORS and not unknown else ()
 
 
 def _links(ordered: Sequence[Alert]) -> Iterator[tuple[int, int]]:
@@ -187,12 +190,21 @@ def _incident(members: Sequence[Alert]) -> Alert:
         truncated=any(alert.truncated for alert in members),
         detectors=tuple(sorted(surest)),
         reason=_reason(members, gravest, stages),
-        flows=sum(alert.flows for alert in members),
-        packets=sum(alert.packets for alert in members),
+        flows=_most_of_one_detector(members, lambda alert: alert.flows),
+        packets=_most_of_one_detector(members, lambda alert: alert.packets),
         evidence=tuple(dict.fromkeys(flow for alert in members for flow in alert.evidence))[:MOST_EVIDENCE],
         members=tuple(alert.id for alert in members),
+        stages=tuple(stages),
         timeline=tuple(f"{utc_text(alert.start_ns)} {alert.reason}" for alert in members[:MOST_TIMELINE]),
     )
+
+
+def _most_of_one_detector(members: Sequence[Alert], count: Callable[[Alert], int]) -> int:
+    """Return the greatest sum of one detector: two that saw the same flows saw no more of them."""
+    of_detector: dict[tuple[str, ...], int] = {}
+    for alert in members:
+        of_detector[alert.detectors] = of_detector.get(alert.detectors, 0) + count(alert)
+    return max(of_detector.values())
 
 
 def _united(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -205,4 +217,12 @@ def _reason(members: Sequence[Alert], gravest: Alert, stages: Sequence[str]) -> 
     if len(stages) > 1:
         chain = " → ".join(stage.replace("_", " ") for stage in stages)
         return f"{chain}, {len(members)} alerts; the gravest: {gravest.reason}"
-    return f"{gravest.reason} ({len(members) - 1} more of the kind)"
+    targets, sources = _united(alert.targets for alert in members), _united(alert.sources for alert in members)
+    if stages == ["scan"] and len(sources) == 1 and len(targets) > 1:
+        ports = len({port for alert in members for port in alert.ports})
+        seconds = (max(alert.end_ns for alert in members) - members[0].start_ns) / 1e9
+        asked = (
+            f"{counted(ports, 'port')} of {counted(len(targets), 'host')}" if ports else counted(len(targets), "host")
+        )
+        return f"{sources[0]} tried {asked} in {lasted(seconds)}, {len(members)} alerts; the gravest: {gravest.reason}"
+    return gravest.reason

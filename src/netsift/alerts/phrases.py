@@ -10,6 +10,7 @@ import re
 from functools import cache
 from typing import Final
 
+from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.flows.schema import BY_NAME
 from netsift.models.features import SERVICE
 
@@ -54,9 +55,11 @@ _RULES: Final = tuple(
 
 @cache
 def phrase(column: str) -> str:
-    """Return the phrase for a column of the schema or for the service; another tool's column keeps its name."""
+    """Return the phrase for a column of the flows or their context, or the service; others keep their name."""
     if column in _OWN:
         return _OWN[column]
+    if column in CONTEXT_COLUMNS:
+        return CONTEXT_COLUMNS[column].phrase
     if column not in BY_NAME:
         return column
     text = BY_NAME[column].definition

@@ -79,6 +79,8 @@ class FlowReference:
 class Alert:
     """One alert, or an incident whose ``members`` are the ids of its alerts in order of time.
 
+    Its ``stages`` are their categories in the order in which an intrusion goes on, its ``timeline`` their reasons.
+
     ``id`` follows from what raised the alert, for whom and when it began: the same input gives the same ids, and an
     alert that grows keeps its id. ``confidence`` (0 to 1) is explained in docs/alerts.md. ``sources``, ``targets`` and
     ``ports`` are in order; there were more where ``truncated`` is set. ``flows`` and ``packets`` are counts,
@@ -105,6 +107,7 @@ class Alert:
     evidence: tuple[FlowReference, ...]
     members: tuple[str, ...] = ()
     timeline: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
     suppressed: str = ""
 
     @property
@@ -150,6 +153,7 @@ class Alert:
             "evidence": [one.as_json() for one in self.evidence],
             "members": list(self.members),
             "timeline": list(self.timeline),
+            "stages": list(self.stages),
             "suppressed": self.suppressed or None,
         }
 

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
+import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
+from netsift.alerts import arrow
 from netsift.alerts.schema import SEVERITIES, Alert
 from netsift.errors import InputError
 
@@ -20,16 +22,20 @@ LONGEST_LINE: Final = 64 << 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BARE: Final = re.compile(r"(-?[0-9]{1,19}) ns")
 _ALERT: Final = TypeAdapter(Alert)
+_LAST_PORT: Final = 65_535
 
 
 def stored_alerts(path: Path) -> Iterator[Alert]:
-    """Yield the incidents and alerts of a file of JSON lines, netsift's own or ECS, one at a time.
+    """Yield the incidents and alerts of a file one at a time: JSON lines, netsift's own or ECS, Parquet or Arrow.
 
-    Times have microseconds there, so they are up to a microsecond early.
+    Times have microseconds in JSON, so they are up to a microsecond early.
 
     Raises:
         InputError: the file cannot be read, or a line is no alert; the line is named.
     """
+    if path.suffix.lower() in arrow.SUFFIXES:
+        yield from _from_table(path)
+        return
     try:
         with path.open("rb") as file:
             for number, line in enumerate(_lines(file, path), 1):
@@ -38,7 +44,7 @@ def stored_alerts(path: Path) -> Iterator[Alert]:
                 except (ValueError, RecursionError) as error:
                     raise InputError(f"{path}: line {number} is no alert: {_sentence(error)}") from None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+        raise InputError(f"{path}: {_system_words(error)}") from None
 
 
 def alert_from_json(value: Any) -> Alert:
@@ -53,9 +59,29 @@ def alert_from_json(value: Any) -> Alert:
         raise ValueError("not a JSON object")
     evidence = [_with_times(flow) for flow in _objects(value.get("evidence", []))]
     suppressed = value.get("suppressed") or ""
-    alert = _ALERT.validate_python(_with_times(value) | {"evidence": evidence, "suppressed": suppressed})
+    return _alert(_with_times(value) | {"evidence": evidence, "suppressed": suppressed})
+
+
+def _from_table(path: Path) -> Iterator[Alert]:
+    try:
+        for batch in arrow.file_batches(path):
+            yield from map(_alert, arrow.alert_objects(batch))
+    except OSError as error:
+        raise InputError(f"{path}: {_system_words(error)}") from None
+    except (pa.ArrowException, ValueError) as error:
+        raise InputError(f"{path}: holds no alerts: {_sentence(error)}") from None
+
+
+def _system_words(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _alert(fields: dict[str, Any]) -> Alert:
+    alert: Alert = _ALERT.validate_python(fields)
     if alert.severity not in SEVERITIES:
         raise ValueError(f"severity {alert.severity!r}")
+    if not all(0 <= port <= _LAST_PORT for port in alert.ports):
+        raise ValueError("a port is none")
     return alert
 
 
@@ -117,4 +143,4 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error)
+    return (str(error).splitlines() or [type(error).__name__])[0]

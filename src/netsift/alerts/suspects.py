@@ -18,9 +18,10 @@ KEYS: Final[dict[Scope, tuple[str, ...]]] = {
     Scope.SOURCE: ("src_ip",),
     Scope.TARGET: ("dst_ip",),
     Scope.PAIR: ("src_ip", "dst_ip"),
+    Scope.HOSTS: ("src_ip", "dst_ip"),
     Scope.NETWORK: (),
 }
-"""The addresses that tell the episodes of a scope apart."""
+"""The addresses that tell the episodes of a scope apart; of two hosts it does not matter which is which."""
 
 _ADDRESSES: Final = ("src_ip", "dst_ip")
 _NUMBERS: Final = tuple(name for name in SAMPLE_COLUMNS if name not in _ADDRESSES)
@@ -115,13 +116,12 @@ class Suspects:
 
     def key(self, place: int) -> Key:
         """Return the key of one flow."""
-        return tuple(self.texts[name][self.codes[name][place]] for name in KEYS[self.scope])
+        key = tuple(self.texts[name][self.codes[name][place]] for name in KEYS[self.scope])
+        return tuple(sorted(key)) if self.scope is Scope.HOSTS else key
 
     def runs(self, gap_ns: int) -> Runs:
         """Cut the flows of each key, in order of start, where nothing happened for longer than the gap."""
-        keys = np.zeros(len(self.end_ns), np.int64)
-        for name in KEYS[self.scope]:
-            keys = keys * len(self.texts[name]) + self.codes[name]
+        keys = self._host_keys() if self.scope is Scope.HOSTS else self._keys()
         places = np.lexsort((self.numbers["start_time"], keys))
         start_ns, end_ns = self.numbers["start_time"][places], self.end_ns[places]
         changes = np.diff(keys[places]) != 0
@@ -138,6 +138,18 @@ class Suspects:
             bytes=np.add.reduceat(self.bytes[places], first),
             best=_best(self.measure, places, first),
         )
+
+    def _keys(self) -> Integers:
+        keys = np.zeros(len(self.end_ns), np.int64)
+        for name in KEYS[self.scope]:
+            keys = keys * len(self.texts[name]) + self.codes[name]
+        return keys
+
+    def _host_keys(self) -> Integers:
+        number_of = {text: number for number, text in enumerate(sorted({*self.texts["src_ip"], *self.texts["dst_ip"]}))}
+        ends = [np.array([number_of[text] for text in self.texts[name]])[self.codes[name]] for name in _ADDRESSES]
+        keys: Integers = np.minimum(*ends) * len(number_of) + np.maximum(*ends)
+        return keys
 
     def one(self, place: int) -> Run:
         """Return a run of a single flow."""
@@ -197,6 +209,9 @@ def _best(measure: npt.NDArray[np.float64], places: Integers, first: Integers) -
 
 
 def _hashes(view: FlowView, scope: Scope, rows: Integers) -> Hashes:
+    if scope is Scope.HOSTS:
+        both: Hashes = view.hashes("src_ip")[rows] + view.hashes("dst_ip")[rows]
+        return both
     hashes = np.zeros(len(rows), np.uint64)
     for name in KEYS[scope]:
         hashes = hashes * _ODD + view.hashes(name)[rows]

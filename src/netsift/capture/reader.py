@@ -95,11 +95,24 @@ class CaptureReader:
     def batches(self) -> Generator[Array, None, None]:
         """Yield arrays of PACKET in the order of the file; each is overwritten ``buffers`` batches later."""
         try:
+            for packets, _ in self._scan():
+                yield packets
+        finally:
+            self._account()
+
+    def batches_with_records(self) -> Generator[tuple[Array, Array], None, None]:
+        """Yield arrays of PACKET and the RECORD of each; :meth:`record_bytes` has their bytes until the next batch."""
+        try:
             yield from self._scan()
         finally:
             self._account()
 
-    def _scan(self) -> Iterator[Array]:
+    def record_bytes(self, record: Any) -> bytes:
+        """Return the captured bytes of a RECORD of the batch that was yielded last."""
+        start = int(record["offset"])
+        return bytes(self._view[start : start + int(record["captured"])])
+
+    def _scan(self) -> Iterator[tuple[Array, Array]]:
         packets = next(self._packets)
         while True:
             if self._is_pcapng:
@@ -113,7 +126,7 @@ class CaptureReader:
                 self._decoding.fragments, self._decoding.key,
             )  # fmt: skip
             if decoded:
-                yield packets[:decoded]
+                yield packets[:decoded], self._records[:decoded]
                 packets = next(self._packets)
             if status == NEED_INPUT:
                 if self._final:

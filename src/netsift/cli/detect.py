@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netsift.cli import options
+from netsift.cli.baseline import AlertBudget, Baseline, novelty_search
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
 from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
@@ -30,6 +31,7 @@ from netsift.files import whole_file
 
 if TYPE_CHECKING:
     from netsift.alerts.detection import Detected
+    from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.schema import Alert
     from netsift.alerts.suppression import Suppression
     from netsift.evaluation.drift import Drift
@@ -49,7 +51,8 @@ AlertsFile = Annotated[
         "-o",
         metavar="FILE",
         show_default=False,
-        help="Write all incidents and alerts as JSON lines; - is standard output, in the place of the table.",
+        help="Write all incidents and alerts: .parquet, .arrow, or JSON lines by any other name; - is standard output, "
+        "in the place of the table.",
     ),
 ]
 
@@ -67,6 +70,8 @@ Behaviour detectors look at what hosts do over many flows (scans, guessing, floo
   netsift detect /var/captures/ -o alerts.jsonl --fail-on high
 
   netsift detect flows.parquet --model model.netsift --false-positive-rate 0.001
+
+  netsift detect today.pcap --baseline normal.netsift --alert-budget 5/day
 
   tcpdump -i eth0 -c 100000 -w - | netsift detect - --no-model -o - --format ecs
 
@@ -90,8 +95,23 @@ class FailOn(StrEnum):
     CRITICAL = "critical"
 
 
+Explain = Annotated[
+    str | None,
+    typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
+]
+FailOnSeverity = Annotated[
+    FailOn | None,
+    typer.Option(
+        "--fail-on", show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."
+    ),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
+]
+
+
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """What is looked for, and with what."""
 
     inputs: list[str]
@@ -102,6 +122,7 @@ class _Task:
     quiet: bool
     suppression: Suppression
     model_chosen: bool
+    novelty: NoveltySearch | None = None
 
 
 def register(application: typer.Typer) -> None:
@@ -123,22 +144,16 @@ def detect(
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
     ] = OutputFormat.NETSIFT,
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="ID", show_default=False, help="Print one incident or alert in full, not the list."),
-    ] = None,
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."),
-    ] = None,
+    explain: Explain = None,
+    fail_on: FailOnSeverity = None,
     false_positive_rate: Annotated[
         float,
         typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
     ] = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
-    ] = False,
+    everything: Everything = False,
+    baseline: Baseline = None,
+    alert_budget: AlertBudget = None,
     key: ModelKey = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
@@ -151,10 +166,14 @@ def detect(
 
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
+    _refuse_format(output, output_format)
     chosen = model or default_model()
-    keep_apart([*inputs, chosen], (output, stats))
+    keep_apart([*inputs, chosen, *([baseline] if baseline else [])], (output, stats))
+    novelty = novelty_search(baseline, alert_budget, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
-    task = _Task(inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None)
+    task = Task(
+        inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None, novelty
+    )
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))
@@ -169,6 +188,13 @@ def detect(
     elif output != STANDARD_STREAM:
         _show(found.incidents, limit, quiet=quiet)
     raise typer.Exit(_exit_status(found, statistics, fail_on))
+
+
+def _refuse_format(output: Path | None, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
+
+    if output is not None and output.suffix.lower() in arrow.SUFFIXES and output_format is OutputFormat.ECS:
+        raise UsageError(f"{output}: --format ecs is JSON lines: name an output that ends in .jsonl")
 
 
 def suppression_options(
@@ -201,12 +227,13 @@ def default_model() -> Path:
     return Path(str(files("netsift.models") / "default.netsift"))
 
 
-def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
+def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None]:
     """Read all inputs and return what was found, and whether the traffic looks like what the model knows."""
     from netsift.alerts.behaviour import BehaviourSearch
     from netsift.alerts.detection import detect as detect_in
     from netsift.alerts.pipeline import ModelSearch
     from netsift.detectors.model import ModelDetector
+    from netsift.detectors.novelty import columns
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import CONTEXT, METER, mark_compiled
     from netsift.models.context import with_needed_context
@@ -222,7 +249,15 @@ def look(task: _Task, statistics: ReadStatistics) -> tuple[Detected, Drift | Non
     announce_compilation(*parts, quiet=task.quiet)
     flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
     batches = with_needed_context(flows, task.bundle.manifest.feature_names if task.bundle is not None else ())
-    found = detect_in(batches, BehaviourSearch(), search, everything=task.everything, suppression=task.suppression)
+    behaviours = BehaviourSearch(context=columns.CONTEXT if task.novelty is not None else ())
+    found = detect_in(
+        batches,
+        behaviours,
+        search,
+        everything=task.everything,
+        suppression=task.suppression,
+        novelty=task.novelty,
+    )
     if found.flows:
         mark_compiled(*parts)
     return found, watch.judge() if watch is not None else None
@@ -244,6 +279,7 @@ def _counts(found: Detected) -> dict[str, int]:
         "context_evicted": found.evicted,
         "alerts": len(found.alerts),
         "alerts_suppressed": len(found.suppressed),
+        "alerts_usual_here": found.usual,
         "incidents": len(found.incidents),
     }
 
@@ -259,7 +295,7 @@ def _say_suppressed(suppression: Suppression, found: Detected) -> None:
             typer.echo(f"  {rule.id}  {count:,}  {rule.words()}: {rule.reason}", err=True)
 
 
-def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
+def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStatistics) -> None:
     """Say what was read, what became of it, and how far the model can be trusted with it."""
     if line := packets_line(statistics):
         typer.echo(line, err=True)
@@ -273,6 +309,8 @@ def _say(task: _Task, found: Detected, drift: Drift | None, statistics: ReadStat
     if doubted and not task.everything:
         said = counted(doubted, "flow")
         typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
+    if found.usual:
+        typer.echo(f"left out {counted(found.usual, 'alert')} of what these hosts always do (--baseline)", err=True)
     if found.overflow:
         typer.echo(f"no room for {counted(found.overflow, 'suspicious flow')} in any alert", err=True)
     if task.bundle is not None and drift is not None and not found.missing_features:
@@ -320,8 +358,15 @@ def _origin(bundle: Bundle, rate: float) -> str:
 
 
 def _write(alerts: Sequence[Alert], output: Path, output_format: OutputFormat) -> None:
+    from netsift.alerts import arrow
     from netsift.alerts.ecs import as_ecs
+    from netsift.flows.write import flow_output, format_of
 
+    if output.suffix.lower() in arrow.SUFFIXES:
+        with flow_output(output, format_of(output), arrow.arrow_schema()) as writer:
+            for batch in arrow.alert_batches(alerts):
+                writer.write(batch)
+        return
     objects: Iterable[dict[str, Any]] = (
         as_ecs(alert) if output_format is OutputFormat.ECS else alert.as_json() for alert in alerts
     )

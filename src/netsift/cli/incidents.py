@@ -79,7 +79,9 @@ def _cells(alert: Alert) -> tuple[str, ...]:
 
 def _below(alert: Alert) -> list[str]:
     lines = [_when(alert), alert.reason]
-    if len(alert.timeline) > 1:
+    if len(alert.members) > 1:
+        lines.append(f"{counted(len(alert.members), 'alert')} of {', '.join(alert.detectors)}")
+    if len(alert.stages) > 1:
         lines += alert.timeline[:_TIMELINE_SHOWN]
         if len(alert.members) > _TIMELINE_SHOWN:
             lines.append(f"{counted(len(alert.members) - _TIMELINE_SHOWN, 'more alert')}; --explain {alert.id}")

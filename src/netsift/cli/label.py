@@ -9,6 +9,7 @@ import typer
 
 from netsift.cli import options
 from netsift.cli.progress import announce_compilation, report_statistics, with_progress
+from netsift.errors import UsageError
 
 if TYPE_CHECKING:
     from netsift.models.rules import Rules
@@ -21,25 +22,34 @@ def register(application: typer.Typer) -> None:
 
 def label(
     inputs: Annotated[list[Path], typer.Argument(help="Captures, flow files, data sets or folders.")],
-    rules: Annotated[Path, typer.Option(metavar="FILE", help="Rules in TOML (docs/labelling.md).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .csv, .jsonl, .arrow or .parquet.")
     ],
+    rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", show_default=False, help="Rules in TOML (docs/labelling.md).")
+    ] = None,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", show_default=False, help="What was said of alerts (netsift feedback), instead of rules."
+        ),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Label flows by when they began and between whom, and say what each rule did.
 
-    The first rule that matches gives the label. The output is a flow file that [b]netsift train[/b] learns from.
+    The rules are those of a file, of which the first that matches gives the label; or they follow from feedback: flows
+    of true alerts get the alert's category, those of false and benign ones are benign, all others get none. The output
+    is a flow file that [b]netsift train[/b] learns from.
     """
     from netsift.flows.columns import empty_batch
     from netsift.flows.write import flow_output, format_of
     from netsift.kernels.jit import mark_compiled
-    from netsift.models.rules import Rules
     from netsift.sources.flows import is_flow_table, read_flows
     from netsift.sources.statistics import ReadStatistics
 
-    options.keep_apart([*inputs, rules], (output,))
-    read = Rules.read(rules)
+    options.keep_apart([*inputs, *(path for path in (rules, feedback) if path is not None)], (output,))
+    read = _rules(rules, feedback)
     statistics = ReadStatistics()
     if not all(is_flow_table(str(path)) for path in inputs):
         announce_compilation(quiet=quiet)
@@ -53,6 +63,17 @@ def label(
     if not quiet:
         _print_counts(read)
     raise typer.Exit(statistics.exit_status())
+
+
+def _rules(path: Path | None, feedback: Path | None) -> Rules:
+    from netsift.alerts.feedback import label_rules, read_feedback
+    from netsift.models.rules import Rules
+
+    if path is not None and feedback is None:
+        return Rules.read(path)
+    if feedback is None or path is not None:
+        raise UsageError("name either --rules FILE or --feedback FILE")
+    return Rules(label_rules(read_feedback(feedback).values()))
 
 
 def _print_counts(rules: Rules) -> None:

@@ -15,7 +15,23 @@ import typer
 import typer.core
 
 from netsift import __version__
-from netsift.cli import data, detect, drift, evaluate, flows, label, model, report, simulate, suppress, train, warmup
+from netsift.cli import (
+    data,
+    detect,
+    drift,
+    evaluate,
+    evidence,
+    feedback,
+    flows,
+    label,
+    learn,
+    model,
+    report,
+    simulate,
+    suppress,
+    train,
+    warmup,
+)
 from netsift.errors import ExitStatus, NetsiftError
 
 
@@ -43,7 +59,23 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (flows, detect, suppress, drift, train, evaluate, report, label, data, model, simulate, warmup):
+for module in (
+    flows,
+    detect,
+    learn,
+    suppress,
+    feedback,
+    evidence,
+    drift,
+    train,
+    evaluate,
+    report,
+    label,
+    data,
+    model,
+    simulate,
+    warmup,
+):
     module.register(application)
 
 

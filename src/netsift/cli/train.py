@@ -106,8 +106,7 @@ def train(
         announce_compilation(quiet=False)
     with stages() as progress:
         sampling = Sampling(max_rows, max_rows_per_file, seed, max_rows_per_network)
-        names = common_columns(inputs, columns)
-        dataset = read_dataset(inputs, names, sampling, progress, settings)
+        dataset = read_dataset(inputs, common_columns(inputs, columns), sampling, progress, settings)
         say_what_was_read(dataset)
         progress("auditing", 0, 1)
         findings = audit(dataset, seed)

@@ -54,6 +54,8 @@ class Statistic:
     meaning: str
 
 
+_REGULARITY: Final = "mean ÷ (mean + standard deviation)"
+
 STATISTICS: Final = (
     Statistic("flows", layout.FLOWS, "flows", "number"),
     Statistic("packets", layout.PACKETS, "packets", "packets"),
@@ -67,18 +69,23 @@ STATISTICS: Final = (
     Statistic("gap_mean_s", layout.GAP_MEAN, "s", "mean time between the starts of successive flows"),
     Statistic("gap_std_s", layout.GAP_STD, "s", "standard deviation of the time between the starts"),
     Statistic("gap_regularity", layout.GAP_REGULARITY, "share",
-              "mean ÷ (mean + standard deviation) of the time between the starts; 1 is clockwork"),
+              f"{_REGULARITY} of the time between the starts; 1 is clockwork"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class ContextColumn:
-    """A context column and where the kernel keeps it: kind of entity, window, place."""
+    """A context column, what a reader is told instead of its name, and where the kernel keeps it."""
 
     column: Column
+    phrase: str
     kind: int
     window: int
     place: int
+
+
+_IN_WORDS: Final = ("5 seconds", "a minute", "10 minutes", "an hour")
+"""What the windows are called in a sentence."""
 
 
 def _columns() -> Iterator[ContextColumn]:
@@ -91,9 +98,13 @@ def _columns() -> Iterator[ContextColumn]:
             for statistic in (*STATISTICS, *distinct):
                 text = f"Of the {entity.meaning}, damped over {name}: {statistic.meaning}."
                 column = Column(f"{entity.name}_{statistic.name}_{name}", Kind.FLOAT32, statistic.unit, text, _SOURCE)
-                yield ContextColumn(column, entity.kind, window, statistic.place)
+                meaning = statistic.meaning.partition("; ")[0].replace(_REGULARITY, "regularity")
+                phrase = f"{meaning} of the {entity.meaning} within about {_IN_WORDS[window]}"
+                yield ContextColumn(column, phrase, entity.kind, window, statistic.place)
         age = f"Time since the first of the {entity.meaning} that is remembered; 0 in that flow."
-        yield ContextColumn(Column(f"{entity.name}_age_s", Kind.FLOAT32, "s", age, _SOURCE), entity.kind, 0, layout.AGE)
+        column = Column(f"{entity.name}_age_s", Kind.FLOAT32, "s", age, _SOURCE)
+        phrase = f"time since the first of the {entity.meaning}"
+        yield ContextColumn(column, phrase, entity.kind, 0, layout.AGE)
 
 
 CONTEXT_COLUMNS: Final[dict[str, ContextColumn]] = {one.column.name: one for one in _columns()}

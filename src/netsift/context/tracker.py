@@ -101,7 +101,6 @@ def _scratch() -> tuple[npt.NDArray[Any], ...]:
     return (
         np.empty((layout.ENTITIES + 3, len(layout.WINDOWS_S))), np.empty(layout.ENTITIES + 1, np.int64),
         np.empty(layout.ENTITIES, np.int64), np.empty((_ROWS_PER_TILE, layout.ENTITIES + 1), np.uint64),
-        np.zeros((_ROWS_PER_TILE, layout.ENTITIES), layout.SNAPSHOT),
     )  # fmt: skip
 
 
@@ -162,7 +161,8 @@ class ContextTracker:
 
     def _columns(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
         flows = _context_flows(batch, self.settings.hash_key)
-        columns = np.empty((len(self.names), len(flows)), np.float32)
+        # Rows a power of two apart would share a few lines of the processor's cache.
+        columns = np.empty((len(self.names), len(flows) | 16), np.float32)[:, : len(flows)]
         memory, state = self._memory, np.zeros(2, np.int64)
         kernels.context_columns(
             flows, memory.tags, memory.entries, memory.shape, memory.triple_tags, memory.triple_last_ns, state,

@@ -305,24 +305,48 @@ def _fetch_ahead(row, keys, tags, entries, shape, triple_tags):
 
 
 @inline_kernel
-def _take_snapshot(entry, snapshot):
-    snapshot.first_ns = entry.first_ns
-    values, copied = entry.values, snapshot.values
-    for window in range(len(WINDOWS_S)):
-        for value in range(VALUES):
-            copied[window, value] = np.float32(values[window, value])
+def _regularity(mean, variance):
+    whole = mean + sqrt(variance)
+    return mean / whole if whole > 0 else np.nan
+
+
+@inline_kernel
+def _statistic(values, window, place):
+    if place < SIZE_MEAN:
+        return values[window, place]
+    weight = FLOWS if place in (SIZE_MEAN, SIZE_STD) else GAP_WEIGHT
+    if not values[window, weight] > 0:
+        return np.nan
+    if place == SIZE_STD:
+        return sqrt(values[window, SIZE_VARIANCE])
+    if place == GAP_STD:
+        return sqrt(values[window, GAP_VARIANCE])
+    if place == GAP_REGULARITY:
+        return _regularity(values[window, GAP_MEAN], values[window, GAP_VARIANCE])
+    return values[window, place]
+
+
+@inline_kernel
+def _write_row(entries, places, start_ns, wanted, columns, row):
+    """Write what a flow finds; ``wanted`` (columns, 3) has each value's kind of entity, window and place."""
+    for column in range(len(wanted)):
+        entry, place = entries[places[wanted[column, 0]]], wanted[column, 2]
+        if place == AGE:
+            columns[column, row] = (start_ns - entry.first_ns) * _SECONDS
+        else:
+            columns[column, row] = _statistic(entry.values, wanted[column, 1], place)
 
 
 @kernel
 def _update_entities(
-    flows, keys, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, snapshots
-):
-    """Update all entities of every flow in turn, and write what each flow then finds.
+    flows, keys, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, wanted, columns,
+    first,
+):  # fmt: skip
+    """Update all entities of every flow in turn, and write what each flow then finds to the columns from ``first`` on.
 
     ``flows`` (rows,) of :data:`FLOW`, ``keys`` of :func:`_entity_keys`; ``shape`` (6, 2) int64 has the first bucket and
     the number of buckets (a power of two) of each table; ``state`` (2,) counts entities and triples that made room.
-    ``scratch`` (8, 4) float64, ``before`` (6,) and ``places`` (5,) int64 are scratch. ``snapshots`` (rows, 5) receives
-    the five entities as they are after the flow.
+    ``scratch`` (8, 4) float64, ``before`` (6,) and ``places`` (5,) int64 are scratch.
     """
     elapsed, decay, weight = scratch[:6], scratch[6], scratch[7]
     for row in range(len(flows)):
@@ -338,8 +362,7 @@ def _update_entities(
         for kind in range(ENTITIES):
             _update(entries[places[kind]], flow, elapsed[kind], weight)
         _count_all_distinct(entries, places, flow.end_ns, before, elapsed, decay, weight)
-        for kind in range(ENTITIES):
-            _take_snapshot(entries[places[kind]], snapshots[row, kind])
+        _write_row(entries, places, flow.start_ns, wanted, columns, first + row)
 
 
 @inline_kernel
@@ -379,59 +402,16 @@ def hash_addresses(offsets, text, key_low, key_high, hashes, group):
         group[row] = _is_group_address(text, start, end)
 
 
-@inline_kernel
-def _regularity(mean, variance):
-    spread = np.float32(sqrt(variance))
-    return mean / (mean + spread) if mean + spread > 0 else np.float32(np.nan)
-
-
-@inline_kernel
-def _statistic(values, window, place):
-    if place < SIZE_MEAN:
-        return values[window, place]
-    weight = FLOWS if place in (SIZE_MEAN, SIZE_STD) else GAP_WEIGHT
-    if not values[window, weight] > 0:
-        return np.float32(np.nan)
-    if place == SIZE_STD:
-        return np.float32(sqrt(values[window, SIZE_VARIANCE]))
-    if place == GAP_STD:
-        return np.float32(sqrt(values[window, GAP_VARIANCE]))
-    if place == GAP_REGULARITY:
-        return _regularity(values[window, GAP_MEAN], values[window, GAP_VARIANCE])
-    return values[window, place]
-
-
-@kernel
-def _write_columns(flows, snapshots, wanted, columns, first):
-    """Fill rows from ``first`` on of (columns, rows) float32 from (rows, 5) snapshots; NaN where there is no value.
-
-    ``wanted`` (columns, 3) int64 has the kind of entity, the window and the place of each column's value.
-    """
-    for column in range(len(wanted)):
-        kind, window, place = wanted[column, 0], wanted[column, 1], wanted[column, 2]
-        if place == AGE:
-            for row in range(len(flows)):
-                columns[column, first + row] = (flows[row].start_ns - snapshots[row, kind].first_ns) * _SECONDS
-        else:
-            for row in range(len(flows)):
-                columns[column, first + row] = _statistic(snapshots[row, kind].values, window, place)
-
-
 @kernel
 def context_columns(
-    flows, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, keys, snapshots, wanted,
-    columns,
-):  # fmt: skip
-    """Write the context columns (columns, rows) of flows in turn, a tile of ``len(keys)`` flows after another.
-
-    A tile's snapshots stay in the processor's cache until its columns are written.
-    """
+    flows, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, keys, wanted, columns
+):
+    """Write the context columns (columns, rows) of flows in turn, with the keys of ``len(keys)`` flows at a time."""
     tile = len(keys)
     for first in range(0, len(flows), tile):
         some = flows[first : first + tile]
         _entity_keys(some, keys)
         _update_entities(
             some, keys[: len(some)], tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places,
-            snapshots,
+            wanted, columns, first,
         )  # fmt: skip
-        _write_columns(some, snapshots, wanted, columns, first)

@@ -42,8 +42,6 @@ ENTRY: Final = np.dtype(
 The sums are float64: of a million flows, one more is lost in float32, and so is the ageing of a microsecond.
 """
 
-SNAPSHOT: Final = np.dtype([("first_ns", np.int64), ("values", np.float32, (len(WINDOWS_S), VALUES))], align=True)
-"""What an entry was right after a flow."""
 
 FLOW: Final = np.dtype(
     [

@@ -424,7 +424,8 @@ def _comes_first(high, low, port, other_high, other_low, other_port):
 def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key):
     """Decode ``records[:count]`` into ``packets``; return how many were decoded.
 
-    ``counters`` (int64, one per SKIP_REASONS) is added to; ``packets`` must have room for ``count``.
+    ``counters`` (int64, one per SKIP_REASONS) is added to; ``packets`` must have room for ``count``. The records of the
+    decoded packets move to the front, so that ``records[i]`` is that of ``packets[i]``.
     """
     decoded = 0
     for index in range(count):
@@ -433,5 +434,7 @@ def decode_records(buffer, records, count, inner, packets, scratch, counters, fr
         counters[reason] += 1
         if reason == DECODED:
             packet.hash = _hash_packet(packet, key)
+            if decoded != index:
+                records[decoded] = records[index]
             decoded += 1
     return decoded

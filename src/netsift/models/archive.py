@@ -41,11 +41,11 @@ _END_OF_DIRECTORY: Final = 22
 """Bytes of the parts of a zip file without names (APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16)."""
 
 
-def packed(members: Mapping[str, bytes]) -> bytes:
-    """Return a zip file of the members in the order of :data:`MEMBER_LIMITS`; the same members give the same bytes."""
+def packed(members: Mapping[str, bytes], limits: Mapping[str, int] = MEMBER_LIMITS) -> bytes:
+    """Return a zip file of the members in the order of the limits; the same members give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(members, key=list(MEMBER_LIMITS).index):
+        for name in sorted(members, key=list(limits).index):
             entry = zipfile.ZipInfo(name, _FIXED_TIME)
             entry.create_system = _UNIX
             entry.external_attr = 0o644 << 16
@@ -53,8 +53,10 @@ def packed(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes) -> dict[str, bytes]:
+def unpacked(content: bytes, limits: Mapping[str, int] = MEMBER_LIMITS) -> dict[str, bytes]:
     """Return the members of a bundle's bytes; nothing is written anywhere.
+
+    ``limits`` are the members that there may be and their greatest unpacked sizes in bytes.
 
     Raises:
         InputError: it is no zip file, or its members are not those of a bundle in name, number, size or packing.
@@ -62,29 +64,29 @@ def unpacked(content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            _check_members(entries)
+            _check_members(entries, limits)
             _check_length(entries, len(content))
             return {entry.filename: _member(archive, entry) for entry in entries}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
         raise InputError("the file is not a netsift model, or it is damaged") from error
 
 
-def _check_members(entries: list[zipfile.ZipInfo]) -> None:
+def _check_members(entries: list[zipfile.ZipInfo], limits: Mapping[str, int]) -> None:
     names = [entry.filename for entry in entries]
     for entry in entries:
         name = entry.filename
         # zipfile cuts a name at a zero byte, other programs do not.
-        if name not in MEMBER_LIMITS or entry.orig_filename != name:
+        if name not in limits or entry.orig_filename != name:
             raise InputError(
                 f"the bundle holds {entry.orig_filename[:_NAME_SHOWN]!r}, which does not belong in a model"
             )
         if names.count(name) > 1:
             raise InputError(f"the bundle holds {name} more than once")
-    for name in MEMBER_LIMITS:
+    for name in limits:
         if name not in names and name not in OPTIONAL:
             raise InputError(f"the bundle lacks {name}")
     for entry in entries:
-        _check_member(entry)
+        _check_member(entry, limits[entry.filename])
 
 
 def _check_length(entries: list[zipfile.ZipInfo], length: int) -> None:
@@ -94,8 +96,7 @@ def _check_length(entries: list[zipfile.ZipInfo], length: int) -> None:
         raise InputError("the bundle holds data beside its members")
 
 
-def _check_member(entry: zipfile.ZipInfo) -> None:
-    limit = MEMBER_LIMITS[entry.filename]
+def _check_member(entry: zipfile.ZipInfo, limit: int) -> None:
     if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _COMPRESSIONS:
         raise InputError(f"the bundle's {entry.filename} is encrypted or packed in a way that netsift does not read")
     if entry.file_size > limit:

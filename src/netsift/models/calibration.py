@@ -218,3 +218,13 @@ def _later_share(traffic: ScoredTraffic, rate: float, sure_from: float, trim: fl
 def _period(start_ns: npt.NDArray[np.int64]) -> Period | None:
     known = start_ns[start_ns != UNKNOWN]
     return Period(start_ns=int(known.min()), end_ns=int(known.max())) if len(known) else None
+
+
+def conformal_p_values(score: Values, ordinary: Values) -> Values:
+    """Return the split-conformal p-value of scores: (1 + ordinary scores that are not smaller) ÷ (1 + all of them).
+
+    ``ordinary``, scores of held-back ordinary traffic, are in order. Where a score could as well be one of them, its
+    p-value is at most p with probability at most p.
+    """
+    smaller = np.searchsorted(ordinary, score, side="left")
+    return (1 + len(ordinary) - smaller) / (1 + len(ordinary))

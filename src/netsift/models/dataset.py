@@ -268,7 +268,7 @@ def circumstances_of(batch: pa.RecordBatch) -> list[npt.NDArray[np.int64]]:
     unknown = np.full(batch.num_rows, UNKNOWN)
     return [
         _integers(batch.column("start_time")) if "start_time" in present else unknown,
-        *(_digests(batch.column(name)) if name in present else unknown for name in ("src_ip", "dst_ip")),
+        *(address_digests(batch.column(name)) if name in present else unknown for name in ("src_ip", "dst_ip")),
         _integers(batch.column("dst_port")) if "dst_port" in present else unknown,
     ]
 
@@ -280,7 +280,8 @@ def _integers(column: pa.Array) -> npt.NDArray[np.int64]:
     return values
 
 
-def _digests(column: pa.Array) -> npt.NDArray[np.int64]:
+def address_digests(column: pa.Array) -> npt.NDArray[np.int64]:
+    """Return 63-bit digests of texts, the same for the same text, UNKNOWN for null."""
     encoded = column.dictionary_encode()
     digests = [
         UNKNOWN if text is None else int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1

@@ -25,7 +25,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,6 +41,9 @@ from netsift.sources.datasets.protocols import NUMBERS
 
 Mask = npt.NDArray[np.bool_]
 Network = IPv4Network | IPv6Network
+
+MOST_RULES: Final = 10_000
+"""Rules in one file."""
 
 _MOST_BYTES: Final = 1 << 20
 _OFFSET: Final = re.compile(r"([+-])([0-9]{2}):([0-9]{2})")
@@ -71,7 +74,7 @@ class RulesFile(_Strict):
 
     time_zone: str | None = None
     otherwise: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    rule: Annotated[list[Rule], Field(min_length=1, max_length=10_000)]
+    rule: Annotated[list[Rule], Field(min_length=1, max_length=MOST_RULES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +119,16 @@ class _Addresses:
         """Return which rows lie in one of the networks; all of them where there is no network."""
         if not networks:
             return np.ones(len(self._codes), dtype=np.bool_)
-        inside = [one is not None and any(one in network for network in networks) for one in self._distinct]
+        hosts = {network.network_address for network in networks if network.num_addresses == 1}
+        wider = [network for network in networks if network.num_addresses > 1]
+        inside = [
+            one in hosts or (one is not None and any(one in network for network in wider)) for one in self._distinct
+        ]
         matched: Mask = np.array(inside, dtype=np.bool_)[self._codes]
         return matched
 
 
-def _address(text: str) -> object:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text)
     except ValueError:

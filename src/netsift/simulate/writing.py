@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from struct import Struct
 from typing import IO, Final
 
+from netsift.capture.writer import LONGEST_SNAP, MAGIC_MICROSECONDS, PCAP_RECORD, pcap_header
 from netsift.errors import UsageError
 from netsift.files import whole_file
 from netsift.simulate.scenario import FlowLabel, Scenario, SimulationSettings
@@ -31,11 +31,7 @@ LABEL_COLUMNS: Final = (
 BENIGN: Final = "benign"
 ATTACK: Final = "attack"
 
-_PCAP_HEADER: Final = Struct("<IHHiIII")
-_RECORD: Final = Struct("<IIII")
-_MAGIC_MICROSECONDS: Final = 0xA1B2C3D4
 _ETHERNET: Final = 1
-_LONGEST_SNAP: Final = 262_144
 _MICROSECONDS: Final = 1_000_000
 _BUFFER_BYTES: Final = 1 << 20
 
@@ -73,11 +69,9 @@ def simulate(path: str | os.PathLike[str], settings: SimulationSettings) -> Summ
 
 
 def _write(capture: Path, labels: Path, settings: SimulationSettings, summary: Summary) -> None:
-    packed, count, volume = _RECORD.pack, 0, 0
+    packed, count, volume = PCAP_RECORD.pack, 0, 0
     with capture.open("wb", buffering=_BUFFER_BYTES) as packets, labels.open("w", encoding="utf-8", newline="") as rows:
-        packets.write(
-            _PCAP_HEADER.pack(_MAGIC_MICROSECONDS, 2, 4, 0, 0, settings.snap_length or _LONGEST_SNAP, _ETHERNET)
-        )
+        packets.write(pcap_header(_ETHERNET, settings.snap_length or LONGEST_SNAP, magic=MAGIC_MICROSECONDS))
         for time_ns, frame, wire_length in Scenario(settings).packets(_LabelWriter(rows, summary).add):
             seconds, microseconds = divmod(time_ns // 1000, _MICROSECONDS)
             packets.write(packed(seconds, microseconds, len(frame), wire_length))

@@ -126,13 +126,9 @@ class _Packets:
         yield from merge_captures(captures)
 
     def _peek(self, name: str) -> tuple[int | None, int]:
-        """Return the first packet's time and the size of a capture, or no time when it holds no packet or is none."""
+        """Return the first packet's time and the size of a capture, or no time when it is none."""
         try:
-            with closing(OpenedInput(name)) as source:
-                reader = CaptureReader(source, PacketDecoding(self._decoding.key), CaptureCounters())
-                with closing(reader.batches()) as batches:
-                    first = next(batches, None)
-                return (0 if first is None else int(first["time_ns"][0])), source.size or 0
+            return first_time_and_size(name)
         except InputError as error:
             self._refuse(str(error))
             return None, 0
@@ -173,6 +169,19 @@ class _Packets:
     def _refuse(self, problem: str) -> None:
         self._statistics.capture.inputs_refused += 1
         self._statistics.capture.report(problem)
+
+
+def first_time_and_size(name: str) -> tuple[int, int]:
+    """Return the time of a capture's first packet in ns, 0 when it holds none, and its size in bytes.
+
+    Raises:
+        InputError: it is no capture, or cannot be read.
+    """
+    with closing(OpenedInput(name)) as source:
+        reader = CaptureReader(source, PacketDecoding(random_key()), CaptureCounters())
+        with closing(reader.batches()) as batches:
+            first = next(batches, None)
+        return (0 if first is None else int(first["time_ns"][0])), source.size or 0
 
 
 def _on_a_thread(items: Generator[Item, None, None], ahead: int) -> Generator[Item, None, None]:

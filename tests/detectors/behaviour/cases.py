@@ -106,8 +106,10 @@ def guesses(attempts: int) -> Traffic:
 def spraying(attempts: int) -> Traffic:
     """One login at each of many hosts with remote desktops."""
     traffic = Traffic()
+    said: list[Said] = [(">", bytes(40), 0.01), ("<", bytes(19), 0.01), (">", bytes(517), 0.01)]
+    said += [("<", bytes(1_200), 0.01), (">", bytes(700), 0.1), ("<", bytes(90), 0.1)]
     for number in range(attempts):
-        traffic.talk(number * 6, (CLIENT, host(number, "10.2")), 3389, [(">", bytes(40), 0.01), ("<", bytes(19), 0.01)])
+        traffic.talk(number * 6, (CLIENT, host(number, "10.2")), 3389, said)
     return traffic
 
 
@@ -127,18 +129,54 @@ def reflector(flows: int) -> Traffic:
     return traffic
 
 
-def reflection(sources: int) -> Traffic:
-    """Answers of many time servers to questions that were never asked."""
+def many_sources(sources: int) -> Traffic:
+    """A few datagrams of each of many sources."""
     traffic = Traffic()
     for number in range(sources):
-        traffic.udp(number * 0.01, (host(number, "198.51"), SERVER), 80, [(">", bytes(468), 0)] * 3, source_port=123)
+        traffic.udp(number * 0.01, (host(number, "198.51"), SERVER), 80, [(">", bytes(468), 0)] * 3, source_port=7_000)
     return traffic
 
 
 def udp_stream(packets: int) -> Traffic:
-    """A flood from one source in one flow."""
+    """A flood from one source inside in one flow."""
     traffic = Traffic()
-    traffic.udp(0, (OUTSIDE, SERVER), 7777, [(">", bytes(20), 0.00005)] * packets)
+    traffic.udp(0, (CLIENT, SERVER), 7777, [(">", bytes(20), 0.00005)] * packets)
+    return traffic
+
+
+def udp_from_outside(packets: int) -> Traffic:
+    """Twenty seconds of datagrams from three sources."""
+    traffic = Traffic()
+    for number in range(packets):
+        source = host(number % 3, "198.51")
+        traffic.udp(20 * number / packets, (source, SERVER), 7777, [(">", bytes(200), 0)], source_port=5_000)
+    return traffic
+
+
+def ping_flood(messages: int) -> Traffic:
+    """Ten seconds of echo requests, all of them answered."""
+    traffic = Traffic()
+    step_s = 10 / messages
+    traffic.ping(0, (OUTSIDE, SERVER), [(">", bytes(56), step_s), ("<", bytes(56), 0)] * messages)
+    return traffic
+
+
+def accepted_syns(flows: int) -> Traffic:
+    """SYN segments from one source to one port, all of them accepted and never gone on with."""
+    traffic = Traffic()
+    for number in range(flows):
+        source, time = 1_025 + number, number * 10 / flows
+        traffic.segment(time, (OUTSIDE, SERVER), (source, 80), SYN, sequence=0)
+        traffic.segment(time + 0.001, (SERVER, OUTSIDE), (80, source), SYN | 16, sequence=0)
+    return traffic
+
+
+def unasked_answers(packets: int) -> Traffic:
+    """Ten seconds of large answers of four name servers."""
+    traffic = Traffic()
+    for number in range(packets):
+        time, source = 10 * number / packets, host(number % 4, "198.51")
+        traffic.udp(time, (source, SERVER), 33_000, [(">", _dns(1_200, answer=True), 0)], source_port=53)
     return traffic
 
 
@@ -147,6 +185,14 @@ def web_requests(connections: int) -> Traffic:
     traffic = Traffic()
     for number in range(connections):
         traffic.talk(number * 0.01, (OUTSIDE, SERVER), 80, [(">", GET, 0.001), ("<", PAGE, 0.002)])
+    return traffic
+
+
+def slower_requests(connections: int) -> Traffic:
+    """A new connection for each request, for a minute and a half."""
+    traffic = Traffic()
+    for number in range(connections):
+        traffic.talk(number * 90 / connections, (OUTSIDE, SERVER), 80, [(">", GET, 0.001), ("<", PAGE, 0.002)])
     return traffic
 
 
@@ -241,6 +287,16 @@ def remote_procedures(ports: int) -> Traffic:
     return traffic
 
 
+def called_back(calls: int) -> Traffic:
+    """A client opens a session, and its server as many in return, less one."""
+    traffic = Traffic()
+    said = [(">", _BINARY, 0.01), ("<", _BINARY, 0.01)]
+    traffic.talk(0, (CLIENT, SERVER), 445, said)
+    for number in range(calls - 1):
+        traffic.talk(5 + number, (SERVER, CLIENT), 445, said)
+    return traffic
+
+
 def back_door(hours: int) -> Traffic:
     """A server that has been busy for so long answers on a new port."""
     traffic = Traffic()
@@ -271,9 +327,14 @@ CASES: Final[tuple[Case, ...]] = (
     Case("brute_force", "spraying", spraying, 8, 7),
     Case("syn_flood", "forged sources", forged_syns, 105, 95),
     Case("syn_flood", "reflector", reflector, 66, 56),
-    Case("udp_flood", "reflection", reflection, 42, 38),
+    Case("udp_flood", "many sources", many_sources, 42, 38),
     Case("udp_flood", "one source", udp_stream, 20_400, 19_000),
+    Case("udp_flood", "from outside", udp_from_outside, 2_020, 1_950),
+    Case("udp_flood", "echo", ping_flood, 510, 480),
+    Case("udp_flood", "unasked answers", unasked_answers, 205, 190),
+    Case("syn_flood", "accepted", accepted_syns, 205, 190),
     Case("http_flood", "requests", web_requests, 64, 58),
+    Case("http_flood", "slower requests", slower_requests, 500, 440),
     Case("slow_http", "slow headers", slow_requests, 15, 14),
     Case("dhcp_starvation", "requests", address_requests, 50, 49),
     Case("dns_tunnel", "a port for each question", name_tunnel, 160, 70),
@@ -284,6 +345,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case("long_connection", "odd port", kept_connection, 242, 230),
     Case("exfiltration", "upload", upload, 21, 19),
     Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),
+    Case("forced_authentication", "both ways", called_back, 2, 1),
     Case("new_service", "back door", back_door, 25, 23),
     Case("clear_text_login", "telnet", clear_text_session, 8, 7),
 )

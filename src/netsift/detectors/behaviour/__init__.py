@@ -11,6 +11,7 @@ from netsift.detectors.behaviour.clear_text_login import ClearTextLogin
 from netsift.detectors.behaviour.dhcp_starvation import DhcpStarvation
 from netsift.detectors.behaviour.dns_tunnel import DnsTunnel
 from netsift.detectors.behaviour.exfiltration import Exfiltration
+from netsift.detectors.behaviour.forced_authentication import ForcedAuthentication
 from netsift.detectors.behaviour.half_open import HalfOpen
 from netsift.detectors.behaviour.host_sweep import HostSweep
 from netsift.detectors.behaviour.http_flood import HttpFlood
@@ -25,8 +26,8 @@ from netsift.detectors.behaviour.syn_flood import SynFlood
 from netsift.detectors.behaviour.udp_flood import UdpFlood
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
-    PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), HttpFlood(), SlowHttp(),
-    DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(), Exfiltration(), RemoteAdministration(),
-    NewService(), ClearTextLogin(),
+    PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), HttpFlood(),
+    SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(), Exfiltration(),
+    RemoteAdministration(), ForcedAuthentication(), NewService(), ClearTextLogin(),
 )  # fmt: skip
 """Every behaviour detector with its default limits."""

@@ -31,11 +31,12 @@ ICMP_V6: Final = 58
 
 
 class Scope(StrEnum):
-    """Whose flows make one episode."""
+    """Whose flows make one episode; a pair has a direction, two hosts have none."""
 
     SOURCE = "source"
     TARGET = "target"
     PAIR = "pair"
+    HOSTS = "hosts"
     NETWORK = "network"
 
 
@@ -229,7 +230,7 @@ class Behaviour(Protocol):
 
     @property
     def scope(self) -> Scope:
-        """Whose flows make one episode."""
+        """Whose flows make one episode; a pair has a direction, two hosts have none."""
 
     @property
     def gap_s(self) -> float:

@@ -10,6 +10,8 @@ from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, S
 from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group
 from netsift.detectors.behaviour.words import at_port, lasted, number
 
+_WITH_THE_HOST_S = 1_800
+
 
 @dataclass(frozen=True, slots=True)
 class Beacon:
@@ -20,15 +22,18 @@ class Beacon:
     arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than ``alike`` of their
     mean. More than one call in ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures)
     scores the same two things. Many web pages ask again every few seconds while they are open, so on ports of the web
-    it must go on for ``web_s``. Known clocks (NTP, DNS, names and discovery) are left out. It fails on beacons that
-    keep one connection open and on jitter beyond half of the interval.
+    it must go on for ``web_s``. Devices report home as regularly as any beacon: calls to the web that began with the
+    first that was seen of the host and went on for ``habit_s`` are its own. Known clocks (NTP, DNS, names, discovery,
+    and what things speak) are left out. It fails on beacons that keep one connection open and on jitter beyond half of
+    the interval.
     """
 
     calls: float = limit(12, "calls", "fewest calls to one service")
     regularity: float = limit(0.75, "share", "least mean ÷ (mean + standard deviation) of the time between calls")
-    alike: float = limit(0.5, "share", "greatest standard deviation ÷ mean of the sizes")
+    alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes")
     shortest_s: float = limit(1, "s", "shortest mean time between calls")
     web_s: float = limit(3_600, "s", "how long calls to a port of the web must go on")
+    habit_s: float = limit(43_200, "s", "calls to the web for so long, since the host came, are what it is for")
     gap_s: float = limit(7_200, "s", "longest time without a suspicious flow within an episode")
     name: str = "beacon"
     category: str = "c2"
@@ -37,7 +42,7 @@ class Beacon:
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = (
         "pair_flows_1h", "pair_gap_regularity_1h", "pair_gap_mean_s_1h", "pair_size_mean_1h", "pair_size_std_1h",
-        "pair_ports_1h", "pair_failed_1h",
+        "pair_ports_1h", "pair_age_s", "source_age_s",
     )  # fmt: skip
     facts: tuple[str, ...] = (*context, "dst_port")
 
@@ -54,7 +59,7 @@ class Beacon:
         found = regular & alike & paced & (view.number("pair_ports_1h") < 2) & (view.number("payload_packets_bwd") > 0)
         if not found.any():
             return found
-        known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print")
+        known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print", "iot")
         return found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
 
     def measure(self, view: FlowView) -> Numbers:
@@ -63,6 +68,9 @@ class Beacon:
 
     def strength(self, episode: Episode) -> float:
         """Return calls ÷ limit; on a port of the web, or how long they went on ÷ limit, if that is less."""
+        began_s = episode.fact("source_age_s") - episode.fact("pair_age_s")
+        if episode.ports <= set(WEB_PORTS) and episode.seconds >= self.habit_s and began_s <= _WITH_THE_HOST_S:
+            return 0.0
         lasting = episode.seconds / self.web_s if episode.ports <= set(WEB_PORTS) else np.inf
         return min(episode.flows / self.calls, lasting)
 

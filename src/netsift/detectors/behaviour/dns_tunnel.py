@@ -9,18 +9,23 @@ import numpy as np
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.words import counted, lasted, number
 
+_NEARLY = 0.7
+_HEADERS = 28
+"""Bytes of the headers of IPv4 and UDP."""
+
 
 @dataclass(frozen=True, slots=True)
 class DnsTunnel:
     """Tunnels through DNS, by the size and number of questions and answers; names are not looked at.
 
     What it assumes: a name that carries data is long, and so many are needed that they never end. An ordinary question
-    has 30 to 45 bytes of payload, one with EDNS and a cookie up to about 70 (RFC 6891, 7873), and its answer up to
-    about 150 in the mean. ``questions`` of one host to one server without a pause of ``gap_s``, whose mean is above
-    ``question_bytes`` or whose answers' mean is above ``answer_bytes``. A resolver asks many servers, a tunnel one. A
-    client takes a new port for each question (RFC 5452); ``same_port`` questions from one port are a program that
-    speaks DNS for another purpose, and seven tenths of the sizes are enough. It fails on tunnels with few, short
-    questions and on those inside encrypted DNS.
+    has 30 to 45 bytes of payload, one with EDNS and a cookie up to about 70 (RFC 6891, 7873). ``questions`` of one host
+    to one server without a pause of ``gap_s`` are longer than ``question_bytes``; and so is the mean of all between the
+    two, or nearly, because programs that ask for long names now and then (reputation services) ask for short ones as
+    well. Long answers prove nothing alone: those of name servers with signatures have a kilobyte. A client takes a new
+    port for each question (RFC 5452); ``same_port`` questions from one port are a program that speaks DNS for another
+    purpose, and seven tenths of the size are enough there, or answers of ``answer_bytes``. It fails on tunnels with
+    few, short questions and on those inside encrypted DNS.
     """
 
     questions: float = limit(100, "questions", "fewest questions of a host to a server")
@@ -34,20 +39,21 @@ class DnsTunnel:
     severity: Severity = Severity.HIGH
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_packets_10min", "pair_bytes_fwd_10min", "pair_bytes_bwd_10min")
-    facts: tuple[str, ...] = (*context, "payload_fwd_mean", "payload_bwd_mean", "packets_fwd", "packets_bwd")
+    facts: tuple[str, ...] = (*context, "payload_fwd_mean", "payload_bwd_mean", "payload_packets_fwd")
 
     def suspects(self, view: FlowView) -> Rows:
         """Return DNS over UDP or TCP with long questions or answers, or with many questions from one port."""
         port = view.number("dst_port")
         kind = view.among("payload_kind_fwd", ("dns",)) | (port == 53) | (view.number("src_port") == 53)
         dns = kind & ~np.isin(port, (137, 5353, 5355)) & (view.number("src_port") != 5355)
-        many = (view.number("packets_fwd") >= self.same_port) & self._long(view, 0.7)
-        found: Rows = dns & (many | (self._long(view, 1.0) & (view.number("pair_packets_10min") >= self.questions)))
+        question = view.number("payload_fwd_mean")
+        long = question >= _NEARLY * self.question_bytes
+        fed = view.number("payload_bwd_mean") >= self.answer_bytes
+        one_port = (view.number("payload_packets_fwd") >= self.same_port) & (long | fed)
+        many = (question >= self.question_bytes) & (view.number("pair_packets_10min") >= self.questions)
+        mean = 2 * view.number("pair_bytes_fwd_10min") / np.maximum(view.number("pair_packets_10min"), 1) - _HEADERS
+        found: Rows = dns & (one_port | (many & (mean >= _NEARLY * self.question_bytes)))
         return found
-
-    def _long(self, view: FlowView, share: float) -> Rows:
-        question, answer = view.number("payload_fwd_mean"), view.number("payload_bwd_mean")
-        return (question >= share * self.question_bytes) | (answer >= share * self.answer_bytes)
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of packets between the two in ten minutes."""
@@ -55,7 +61,7 @@ class DnsTunnel:
 
     def strength(self, episode: Episode) -> float:
         """Return questions ÷ limit, of one port ÷ a fifth of it."""
-        alone = episode.fact("packets_fwd") / self.same_port if episode.flows < 10 else 0.0
+        alone = episode.fact("payload_packets_fwd") / self.same_port if episode.flows < 10 else 0.0
         return max(episode.packets / 2 / self.questions, alone)
 
     def reason(self, episode: Episode) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec
@@ -9,7 +10,7 @@ from typing import Concatenate, Final, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
-from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Rows
+from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Numbers, Rows
 from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
 
 Names = ParamSpec("Names")
@@ -122,6 +123,17 @@ def echo_probe(view: FlowView) -> Rows:
     return icmp(view) & np.isin(view.number("icmp_type"), _ECHO_REQUESTS) & unanswered(view)
 
 
+def is_echo_request(view: FlowView) -> Rows:
+    """Return which flows are ICMP echo, answered or not."""
+    return icmp(view) & np.isin(view.number("icmp_type"), _ECHO_REQUESTS)
+
+
+def packets_in_5s(view: FlowView) -> Numbers:
+    """Return how many forward packets a flow sends in 5 s, in the mean of its time; of shorter flows all."""
+    seconds = np.nan_to_num(view.number("duration_us"), posinf=0) / 1e6
+    return np.nan_to_num(view.number("packets_fwd")) * 5 / np.maximum(seconds, 5)
+
+
 @once
 def to_group(view: FlowView) -> Rows:
     """Return which flows go to a multicast or broadcast address."""
@@ -137,6 +149,11 @@ def to_group(view: FlowView) -> Rows:
 _PRIVATE: Final = (
     r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|127\.|169\.254\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|::1$)"
 )
+
+
+def is_internal_address(text: str) -> bool:
+    """Return whether an address is private, link-local or loopback."""
+    return re.match(_PRIVATE, text) is not None
 
 
 @once

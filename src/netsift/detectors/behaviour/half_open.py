@@ -14,12 +14,17 @@ class HalfOpen:
     """Scans of ports that are open: SYN scans end with RST after the SYN-ACK, connect scans after the handshake.
 
     What it assumes: a client that opens a connection wants to say something, or closes it in order (FIN). ``probes`` of
-    one source and host on at least two ports: browsers drop a spare connection now and then, and health checks of load
-    balancers reset them by the clock, on the one port that they look after. It fails on scans of one open port.
+    one source and host on at least two ports, each reset within ``at_once_s``: browsers keep a spare connection for a
+    while before they drop it. Health checks of load balancers reset theirs by the clock, over and over on the same few
+    ports; a scan asks each port once or twice, so of ``repeats`` connections or more to a port it is none. It fails on
+    scans of one open port.
     """
 
     probes: float = limit(3, "connections", "fewest connections of a source to a host")
-    gap_s: float = limit(60, "s", "longest time without a suspicious flow within an episode")
+    at_once_s: float = limit(1, "s", "longest time until the reset")
+    repeats: float = limit(2, "connections", "so many to each port, in the mean, are health checks")
+    interval_s: float = limit(10, "s", "longest mean time between the connections")
+    gap_s: float = limit(900, "s", "longest time without a suspicious flow within an episode")
     name: str = "half_open"
     category: str = "scan"
     technique: str = "T1046"
@@ -36,6 +41,7 @@ class HalfOpen:
     def suspects(self, view: FlowView) -> Rows:
         """Return accepted connections without payload that the client reset."""
         reset = view.among("conn_state", ("RSTO",)) & (view.number("rst_packets_fwd") > 0)
+        reset &= view.number("duration_us") <= self.at_once_s * 1e6
         found: Rows = tcp(view) & reset & (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= 4)
         return found
 
@@ -44,8 +50,10 @@ class HalfOpen:
         return view.number("pair_flows_1h")
 
     def strength(self, episode: Episode) -> float:
-        """Return probes ÷ limit, 0 for a single port."""
-        return episode.flows / self.probes if len(episode.ports) >= 2 else 0.0
+        """Return probes ÷ limit, 0 for a single port and for what is repeated or slow."""
+        repeated = episode.flows >= self.repeats * len(episode.ports)
+        slow = episode.seconds > self.interval_s * max(episode.flows - 1, 1)
+        return episode.flows / self.probes if len(episode.ports) >= 2 and not repeated and not slow else 0.0
 
     def reason(self, episode: Episode) -> str:
         """Say who opened connections in order to close them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsift.detectors.behaviour.base import UDP, Episode, FlowView, Numbers, Rows, Scope, Severity, limit
-from netsift.detectors.behaviour.flows import WEB_PORTS, echo_probe, tcp_probe, to_group, udp_probe
+from netsift.detectors.behaviour.flows import WEB_PORTS, echo_probe, tcp_probe, to_group, udp, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
 
@@ -16,12 +16,12 @@ class HostSweep:
     """SYN, connect, UDP and ICMP sweeps over many hosts, slow ones included; worms look the same.
 
     What it assumes: a sweep meets hosts that are not there or refuse, a client has learned its servers' addresses.
-    ``hosts`` on one port: a client's servers are seldom down several at a time. ``many_ports_hosts``: on several
-    ports, where each host is asked once; a machine that has lost its line asks its servers again and again (RFC 6298).
+    ``hosts`` on one port: a client's servers are seldom down several at a time. ``many_ports_hosts``: on several ports,
+    where each host is asked once; a machine that has lost its line asks its servers again and again (RFC 6298).
     ``offline_hosts`` holds for what such a machine does, for the web, where one page has many servers, and for UDP,
-    where peer-to-peer programs ask peers that have left.
-    ``fruitless``: of the source's connections of the last hour so many came to nothing. It fails on sweeps of lists of
-    servers that all answer, and on less than one host in ``gap_s``.
+    where peer-to-peer programs ask peers that have left. ``fruitless``: of the source's connections of the last hour,
+    or of the last minute, so many came to nothing. It fails on sweeps of lists of servers that all answer, and on less
+    than one host in ``gap_s``.
     """
 
     hosts: float = limit(5, "hosts", "fewest hosts on one port")
@@ -34,7 +34,15 @@ class HostSweep:
     technique: str = "T1018"
     severity: Severity = Severity.MEDIUM
     scope: Scope = Scope.SOURCE
-    context: tuple[str, ...] = ("source_flows_1h", "source_failed_1h", "source_unanswered_1h", "source_destinations_1h")
+    context: tuple[str, ...] = (
+        "source_flows_1h",
+        "source_failed_1h",
+        "source_unanswered_1h",
+        "source_destinations_1h",
+        "source_flows_1min",
+        "source_failed_1min",
+        "source_unanswered_1min",
+    )
     facts: tuple[str, ...] = ("source_flows_1h", "source_failed_1h", "source_unanswered_1h", "dst_port", "protocol")
 
     @property
@@ -45,9 +53,14 @@ class HostSweep:
     def suspects(self, view: FlowView) -> Rows:
         """Return the probes of sources whose connections mostly come to nothing."""
         probes = tcp_probe(view) | udp_probe(view) | echo_probe(view)
-        lost = np.maximum(view.number("source_failed_1h"), view.number("source_unanswered_1h"))
-        probes &= lost >= self.fruitless * view.number("source_flows_1h")
+        # A host that also works sweeps fast, or else its sweep would drown in what it does besides.
+        probes &= self._fruitless(view, "1h") | (self._fruitless(view, "1min") & ~udp(view))
         return probes & ~to_group(view) if probes.any() else probes
+
+    def _fruitless(self, view: FlowView, window: str) -> Rows:
+        lost = np.maximum(view.number(f"source_failed_{window}"), view.number(f"source_unanswered_{window}"))
+        found: Rows = lost >= self.fruitless * view.number(f"source_flows_{window}")
+        return found
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of hosts asked."""

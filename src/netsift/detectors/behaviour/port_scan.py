@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
 from netsift.detectors.behaviour.flows import tcp_probe, to_group, udp_probe
 from netsift.detectors.behaviour.words import lasted
+
+_REPEATED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +17,25 @@ class PortScan:
 
     What it assumes: a scanner asks ports of which it does not know whether anybody listens, so that its flows carry no
     payload, or, over UDP, get no answer; a client knows its port. ``ports``: a client that meets a dead server asks at
-    most a handful of ports of it (an application and its fallbacks). ``fruitless``: a scan of an open host may find
+    most a handful of ports of it (an application and its fallbacks), and pollers ask theirs over and over: of
+    ``repeats`` and more to each port it must be four times the ports. ``fruitless``: a scan of an open host may find
     some ports open, so half of the pair's flows may succeed. It fails on scans of fewer ports, on those spread over
     more than ``gap_s`` a port, and on idle scans, which show another source.
     """
 
     ports: float = limit(5, "ports", "fewest ports of one host")
     fruitless: float = limit(0.5, "share", "least share of the pair's flows of the last hour that were probes")
+    repeats: float = limit(10, "flows", "so many to each port, in the mean, are a client that does not give up")
     gap_s: float = limit(3_600, "s", "longest time without a suspicious flow within an episode")
     name: str = "port_scan"
     category: str = "scan"
     technique: str = "T1046"
     severity: Severity = Severity.MEDIUM
     scope: Scope = Scope.PAIR
-    context: tuple[str, ...] = ("pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h")
-    facts: tuple[str, ...] = ("pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h")
+    context: tuple[str, ...] = (
+        "pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h", "pair_resets_1h",
+    )  # fmt: skip
+    facts: tuple[str, ...] = context
 
     @property
     def needs_several(self) -> bool:
@@ -49,8 +53,13 @@ class PortScan:
 
     def strength(self, episode: Episode) -> float:
         """Return ports ÷ limit, 0 where the pair's flows mostly succeed."""
-        fruitless = episode.flows / max(episode.fact("pair_flows_1h"), episode.flows)
-        return len(episode.ports) / self.ports if fruitless >= self.fruitless else 0.0
+        # Of a longer episode only the last hour is compared with what the pair did besides.
+        lost = max(episode.fact(f"pair_{name}_1h") for name in ("failed", "unanswered", "resets"))
+        probes = episode.flows if episode.seconds <= 3_600 else lost
+        if probes < self.fruitless * episode.fact("pair_flows_1h"):
+            return 0.0
+        repeated = episode.flows >= self.repeats * len(episode.ports)
+        return len(episode.ports) / (_REPEATED * self.ports if repeated else self.ports)
 
     def reason(self, episode: Episode) -> str:
         """Say who asked how many ports of whom, and how fast."""
@@ -59,7 +68,3 @@ class PortScan:
             f"{source} tried {len(episode.ports):,} ports of {target} in {lasted(episode.seconds)}, "
             f"{episode.flows:,} times without a word being said; a client tries fewer than {self.ports:.0f}"
         )
-
-
-def _share(part: Numbers, whole: Numbers) -> Numbers:
-    return part / np.maximum(whole, 1)

@@ -1,0 +1,67 @@
+"""Options of a baseline, for the commands that detect: which one, and how many alerts a day."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from netsift.errors import UsageError
+
+if TYPE_CHECKING:
+    from netsift.alerts.novelty import NoveltySearch
+
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="What is normal in this network, from netsift learn: alert on the rest.",
+    ),
+]
+AlertBudget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N/day", show_default="10/day", help="False alerts that --baseline may raise, per day, hour or week."
+    ),
+]
+
+_DAYS: Final = {"hour": 1 / 24, "day": 1.0, "week": 7.0}
+
+
+def alerts_per_day(budget: str) -> float:
+    """Return how many alerts a day a text like ``10/day`` allows. Raises UsageError for anything else."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)/(hour|day|week)", budget)
+    number = float(found[1]) / _DAYS[found[2]] if found else 0.0
+    if not number:
+        raise UsageError(f"--alert-budget must look like 10/day, 1/hour or 3/week, not {budget!r}")
+    return number
+
+
+def novelty_search(path: Path | None, budget: str | None, *, quiet: bool) -> NoveltySearch | None:
+    """Return the search for what a baseline does not know, None without one; say what the budget is worth.
+
+    Raises:
+        UsageError: there is a budget without a baseline, or it is none.
+        InputError: the file is no baseline.
+    """
+    from netsift.alerts.novelty import NoveltySearch
+    from netsift.detectors.novelty.budget import DEFAULT_BUDGET
+    from netsift.detectors.novelty.file import load_baseline
+
+    if path is None:
+        if budget is not None:
+            raise UsageError("--alert-budget is the budget of a --baseline")
+        return None
+    allowed = DEFAULT_BUDGET if budget is None else alerts_per_day(budget)
+    baseline = load_baseline(path)
+    level = baseline.curve.level(allowed)
+    if not level.promised and not quiet:
+        typer.echo(
+            f"netsift: {path} held back too little traffic to promise {allowed:.3g} alerts a day (at least "
+            f"{baseline.curve.least_budget:.3g}); the threshold is an estimate: learn from more",
+            err=True,
+        )
+    return NoveltySearch(baseline, level)
