@@ -12,9 +12,9 @@ _OF_RITA: Final[dict[tuple[str, str], str]] = {
     ),
     ("brute_force", "beacon+brute_force"): "true: the same, from strangers who also go on by the clock",
     ("c2", "beacon"): (
-        "true attackers under a wrong name: all but one are strangers who guess at SSH by the clock, about 26 times, one "
-        "every 60 to 130 s, for a botnet that shares out the work; the other fetches from port 80 every 4 min all day, "
-        "a monitoring service or a crawler, and is false"
+        "true attackers under a wrong name: all but one are strangers who guess at SSH by the clock, about 26 times, "
+        "one every 60 to 130 s, as botnets do that share out the work; the other fetches from port 80 every 4 min all "
+        "day, a monitoring service or a crawler, and is false"
     ),
     (
         "scan",
@@ -27,7 +27,7 @@ JUDGED: Final[dict[tuple[str, str, str], str]] = {
 }
 """The verdict on the incidents of a log, category and detectors."""
 
-VERDICTS: Final = """The RITA days are of one host that is open to the Internet, so nearly all that reaches it is unwanted,
-and what has to be judged is whether an incident is worth the name it has. The two IoT-23 honeypots are devices that
-nobody attacked in that time."""
+VERDICTS: Final = """The RITA days are of one host that is open to the Internet, so nearly all that reaches it is
+unwanted, and what has to be judged is whether an incident is worth the name it has. The two IoT-23 honeypots are
+devices that nobody attacked in that time."""
 """What all of them have in common."""
