@@ -99,7 +99,7 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A part of the simulated day: its attacks and how many were found, its incidents and the false ones, and a mark per alert."""
+    """A part of the simulated day: how many attacks there were and were found, its incidents, a mark for each alert."""
 
     attacks: int
     found: int
