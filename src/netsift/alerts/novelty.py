@@ -38,7 +38,7 @@ _REASONS: Final = 3
 _MOST_COLUMNS: Final = 6
 _SURPRISE: Final = "surprise"
 _GROUP: Final = "group"
-_MUCH_STRANGER: Final = 2.0
+_MUCH_STRANGER: Final = 1.0
 """So many decades beyond the level an alert is of medium severity."""
 
 
