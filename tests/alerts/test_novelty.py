@@ -11,7 +11,8 @@ import pytest
 
 from netsift.alerts.behaviour import BehaviourSearch
 from netsift.alerts.detection import Detected, detect
-from netsift.alerts.learning import Learning, belonging
+from netsift.alerts.learning import Learning
+from netsift.alerts.membership import belonging
 from netsift.alerts.novelty import NOVELTY, USUAL_HERE, NoveltySearch, confidence_beyond
 from netsift.alerts.schema import Alert
 from netsift.detectors.novelty.budget import Level

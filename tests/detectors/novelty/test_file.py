@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,28 @@ from tests.detectors.novelty.networks import small_baseline
 Manifest = dict[str, Any]
 
 
+@cache
+def good_bytes() -> bytes:
+    """Return the bytes of a good file."""
+    return baseline_bytes(small_baseline())
+
+
 def members() -> tuple[Manifest, bytes]:
     """Return the manifest and the arrays of a good file."""
-    with zipfile.ZipFile(io.BytesIO(baseline_bytes(small_baseline()))) as archive:
+    with zipfile.ZipFile(io.BytesIO(good_bytes())) as archive:
         return json.loads(archive.read(MANIFEST)), archive.read(ARRAYS)
 
 
-def packed(manifest: Manifest | bytes, block: bytes, *, honest: bool = True, **more: bytes) -> bytes:
+def packed(
+    manifest: Manifest | bytes, block: bytes, more: dict[str, bytes] | None = None, *, honest: bool = True
+) -> bytes:
     """Return a file of these members; the manifest has their hash where it is ``honest``."""
     if isinstance(manifest, dict) and honest:
         manifest = {**manifest, "arrays_sha256": hashlib.sha256(block).hexdigest()}
     text = manifest if isinstance(manifest, bytes) else json.dumps(manifest).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: text, ARRAYS: block, **more}.items():
+        for name, content in {MANIFEST: text, ARRAYS: block, **(more or {})}.items():
             archive.writestr(name, content)
     return buffer.getvalue()
 
@@ -72,7 +81,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     save_baseline(small_baseline(), tmp_path / "normal.netsift")
     assert load_baseline(tmp_path / "normal.netsift").learned == small_baseline().learned
     manifest, block = members()
-    assert baseline_bytes(parse_baseline(packed(manifest, block))) == baseline_bytes(small_baseline())
+    assert baseline_bytes(parse_baseline(packed(manifest, block))) == good_bytes()
 
 
 def test_a_file_that_is_not_there_or_no_baseline_is_refused(tmp_path: Path) -> None:
@@ -110,13 +119,13 @@ def test_a_manifest_that_lies_is_refused(change: Manifest, reason: str) -> None:
 def test_members_that_do_not_belong_there_are_refused() -> None:
     manifest, block = members()
     with pytest.raises(InputError, match="does not belong"):
-        parse_baseline(packed(manifest, block, **{"../evil": b""}))
+        parse_baseline(packed(manifest, block, {"../evil": b""}))
     with pytest.raises(InputError, match="not what its manifest says"):
         parse_baseline(packed({**manifest, "arrays_sha256": "0" * 64}, block, honest=False))
     with pytest.raises(InputError, match="not valid JSON"):
         parse_baseline(packed(b"{", block))
     with pytest.raises(InputError, match="not valid JSON"):
-        parse_baseline(packed(b"[" * 100_000, block))
+        parse_baseline(packed(b"[" * 3_000, block))
     with pytest.raises(InputError, match="zip bomb"):
         parse_baseline(packed(manifest, bytes(64 << 20)))
 
@@ -169,10 +178,10 @@ def test_numbers_that_make_no_sense_are_refused(name: str, place: int, value: fl
 @settings(max_examples=40)
 @given(st.data())
 def test_no_damage_does_more_than_refuse(data: st.DataObject) -> None:
-    content = bytearray(baseline_bytes(small_baseline()))
+    content = bytearray(good_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(1, len(content)))
     for damaged in (bytes(content), bytes(content[:cut])):
         with contextlib.suppress(InputError):
-            assert baseline_bytes(parse_baseline(damaged)) == baseline_bytes(small_baseline())
+            assert baseline_bytes(parse_baseline(damaged)) == good_bytes()

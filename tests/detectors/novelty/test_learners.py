@@ -131,7 +131,7 @@ def test_ecod_explains_itself() -> None:
 def test_ecod_compresses_without_losing_the_tails() -> None:
     column = np.sort(np.random.default_rng(1).normal(size=(20_000, 1)).astype(np.float32), axis=0)
     model = EcodLearner().fit(column, 0)
-    asked = np.float32([[-9], [-2], [0.3], [2], [9]])
+    asked = np.array([[-9], [-2], [0.3], [2], [9]], np.float32)
     left = np.array([(column <= one).mean() for one in asked[:, 0]])
     right = np.array([(column >= one).mean() for one in asked[:, 0]])
     truth = -np.log(np.maximum(left, 1 / 20_001)) - np.log(np.maximum(right, 1 / 20_001))
