@@ -17,7 +17,7 @@ from netsift.detectors.novelty.fitting import keyed
 from netsift.errors import UsageError
 from netsift.models.dataset import address_digests
 from netsift.models.features import FeatureMatrix
-from tests.detectors.novelty.networks import learned, small_baseline
+from tests.detectors.novelty.networks import small_baseline
 
 HOUR_NS = 3_600 * 1_000_000_000
 HOSTS = tuple(f"10.0.0.{number}" for number in range(9))
@@ -89,8 +89,8 @@ def test_a_slow_attacker_teaches_next_to_nothing() -> None:
     most = 48 * limited.stranger_flows_per_hour
     assert limited.relearned == free.relearned >= 5
     assert limited.refused >= 48 * 60 - 4 * most
-    assert surprise_of(limited.baseline, attack(20)) > before - 0.3
-    assert surprise_of(free.baseline, attack(20)) < 0.7
+    assert surprise_of(limited.baseline, attack(20)) > 0.75 * before
+    assert surprise_of(free.baseline, attack(20)) < 0.4 * before
 
 
 def test_a_host_that_the_baseline_knows_teaches_as_much_as_it_had() -> None:
@@ -107,9 +107,11 @@ def test_strange_flows_and_flows_of_alerts_are_not_learned() -> None:
     online = OnlineLearning(known_baseline(), half_life_days=8, seed=1)
     online.learn(flows(0, list(HOSTS)), judgement(usual(9, 1)), np.ones(9, np.bool_))
     assert online.learned == online.refused == 0
-    alert: Alert = replace(
-        learned().usual[0], start_ns=0, end_ns=2**62, sources=(HOSTS[0],), targets=("10.0.1.1",), truncated=False
-    )
+    alert = Alert(
+        id="0", kind="alert", start_ns=0, end_ns=2**62, severity="low", confidence=0.5, category="c2", technique="",
+        sources=(HOSTS[0],), targets=("10.0.1.1",), ports=(443,), truncated=False, detectors=("beacon",), reason="",
+        columns=(), flows=1, packets=1, evidence=(),
+    )  # fmt: skip
     for hour in range(10):
         batch = flows(hour, list(HOSTS))
         online.learn(batch, judgement(usual(9, hour)), np.zeros(9, np.bool_), lambda: [alert])

@@ -33,7 +33,7 @@ from netsift.models.features import FeatureMatrix
 DEFAULT_HALF_LIFE_DAYS: Final = 7.0
 """A week, so that weekdays and weekends both count."""
 
-STRANGER_SHARE: Final = 0.002
+STRANGER_SHARE: Final = 0.0005
 """The share of all flows of an hour that a host may teach which the baseline does not know."""
 
 RELEARNED_PER_HALF_LIFE: Final = 24
