@@ -76,8 +76,8 @@ def detect(
         flows += batch.num_rows
         packets += int(pc.sum(batch.column("packets")).as_py() or 0) if "packets" in batch.schema.names else 0
         view = behaviours.add(batch) if behaviours is not None else None
-        if novelty is not None and view is not None:
-            novelty.add(view)
+        if novelty is not None and behaviours is not None and view is not None:
+            novelty.add(view, behaviours.alerts)
         if model is not None:
             model.add(batch)
     settled = model.settle(with_too_few=True) if model is not None else None

@@ -8,7 +8,7 @@ acted in it. Three behaviours are the exception, because "usual here" is all tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,21 +17,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netsift.alerts.behaviour import BehaviourSearch
+from netsift.alerts.membership import belonging
 from netsift.alerts.novelty import USUAL_HERE
-from netsift.alerts.schema import MOST_MEMBERS, Alert
+from netsift.alerts.schema import Alert
 from netsift.detectors.novelty.baseline import Baseline, Learned, Source
 from netsift.detectors.novelty.columns import CONTEXT, NoveltyColumns, columns_in
 from netsift.detectors.novelty.fitting import DEFAULT_TRIM, LearningRows, fit_baseline
 from netsift.detectors.novelty.known_pairs import KEY_BYTES, KnownPairs
 from netsift.detectors.novelty.roles import roles_of
 from netsift.errors import InputError
-from netsift.models.dataset import UNKNOWN, Reservoir, address_digests, circumstances_of
+from netsift.models.dataset import UNKNOWN, Reservoir, circumstances_of
 from netsift.models.features import FeatureMatrix
 
 MOST_ROWS: Final = 300_000
 """Flows kept to learn from; of more, a uniform random sample (about 70 MB)."""
 
-_START, _SOURCE, _DESTINATION, _ROLE = 0, 1, 2, 4
+_START, _SOURCE, _ROLE = 0, 1, 4
 _Marks = npt.NDArray[np.int64]
 
 
@@ -93,22 +94,6 @@ class Learning:
         )  # fmt: skip
         baseline = fit_baseline(rows, self._seed, trim, known, self._pairs.key, learned)
         return LearnedBaseline(baseline, flagged, usual)
-
-
-def belonging(marks: _Marks, alerts: Iterable[Alert]) -> npt.NDArray[np.bool_]:
-    """Return which flows belong to one of the alerts: its sources and targets (any, where it names not all), its time.
-
-    ``marks`` (rows, …) are start, digests of source and destination, and further columns that are not looked at.
-    """
-    found = np.zeros(len(marks), np.bool_)
-    for alert in alerts:
-        within = (marks[:, _START] >= alert.start_ns) & (marks[:, _START] <= alert.end_ns)
-        rows = np.flatnonzero(within & ~found)
-        for place, names in ((_SOURCE, alert.sources), (_DESTINATION, alert.targets)):
-            if len(names) < MOST_MEMBERS:
-                rows = rows[np.isin(marks[rows, place], address_digests(pa.array(names, pa.string())))]
-        found[rows] = True
-    return found
 
 
 def _rows(columns: NoveltyColumns, values: FeatureMatrix, marks: _Marks, drawn: float) -> LearningRows:

@@ -7,7 +7,7 @@ Where many hosts are strange towards the same target, they are one alert.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from netsift.alerts.behaviour import reference
 from netsift.alerts.episodes import Episodes
+from netsift.alerts.online import OnlineLearning
 from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, alert_id
 from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity
@@ -38,7 +39,7 @@ _REASONS: Final = 3
 _MOST_COLUMNS: Final = 6
 _SURPRISE: Final = "surprise"
 _GROUP: Final = "group"
-_MUCH_STRANGER: Final = 2.0
+_MUCH_STRANGER: Final = 1.0
 """So many decades beyond the level an alert is of medium severity."""
 
 
@@ -84,10 +85,12 @@ class NoveltySearch:
     """Judges flow batches beside a baseline, in bounded memory.
 
     ``level`` is from which surprise on a flow is strange (:meth:`netsift.detectors.novelty.budget.AlertCurve.level`).
+    With ``online``, that one's baseline judges, and learns; reasons compare with ``baseline`` all the same.
     """
 
     baseline: Baseline
     level: Level
+    online: OnlineLearning | None = None
     _episodes: Episodes = field(init=False)
     _detectors: tuple[str, ...] = field(init=False)
 
@@ -102,19 +105,25 @@ class NoveltySearch:
         """Strange flows for which there was no room in any episode."""
         return self._episodes.overflow_flows
 
-    def add(self, view: FlowView) -> Rows:
+    def add(self, view: FlowView, flagged: Callable[[], Iterable[Alert]] = tuple) -> Rows:
         """Take flows with the context columns that the baseline needs; return which of them are strange.
+
+        Online, what is not strange is learned afterwards, except flows of the alerts that ``flagged`` returns.
 
         Raises:
             InputError: the flows lack columns; all of them are named.
         """
-        judged = self.baseline.judge(view)
+        judging = self.baseline if self.online is None else self.online.baseline
+        judged = judging.judge(view)
         seen = dict(zip(self.baseline.scales.columns.names, judged.values.T, strict=True))
         each = {f"{_SURPRISE}_{name}": values for name, values in zip(self._detectors, judged.surprises, strict=True)}
         # Every number is kept in its own precision: an alert's level is compared with what it was chosen from.
-        own = {_SURPRISE: judged.surprise, _GROUP: judged.group, **each, **seen}
+        group = self.baseline.group_of_role[judged.role].astype(np.float64)
+        own = {_SURPRISE: judged.surprise, _GROUP: group, **each, **seen}
         self._episodes.add(FlowView(view.batch, own))
         strange: Rows = judged.surprise >= self.level.surprise
+        if self.online is not None:
+            self.online.learn(view.batch, judged, strange, flagged)
         return strange
 
     def alerts(self) -> Iterator[Alert]:

@@ -28,6 +28,18 @@ AlertBudget = Annotated[
     ),
 ]
 
+HalfLife = Annotated[
+    float | None,
+    typer.Option(
+        "--online",
+        metavar="DAYS",
+        min=0.01,
+        max=3650,
+        show_default=False,
+        help="Let --baseline learn on from what is not strange, with this half-life in days; 7 is usual.",
+    ),
+]
+
 _DAYS: Final = {"hour": 1 / 24, "day": 1.0, "week": 7.0}
 
 
@@ -40,7 +52,9 @@ def alerts_per_day(budget: str) -> float:
     return number
 
 
-def novelty_search(path: Path | None, budget: str | None, *, quiet: bool) -> NoveltySearch | None:
+def novelty_search(
+    path: Path | None, budget: str | None, half_life_days: float | None, *, quiet: bool
+) -> NoveltySearch | None:
     """Return the search for what a baseline does not know, None without one; say what the budget is worth.
 
     Raises:
@@ -48,12 +62,13 @@ def novelty_search(path: Path | None, budget: str | None, *, quiet: bool) -> Nov
         InputError: the file is no baseline.
     """
     from netsift.alerts.novelty import NoveltySearch
+    from netsift.alerts.online import OnlineLearning
     from netsift.detectors.novelty.budget import DEFAULT_BUDGET
     from netsift.detectors.novelty.file import load_baseline
 
     if path is None:
-        if budget is not None:
-            raise UsageError("--alert-budget is the budget of a --baseline")
+        if budget is not None or half_life_days is not None:
+            raise UsageError("--alert-budget and --online are of a --baseline")
         return None
     allowed = DEFAULT_BUDGET if budget is None else alerts_per_day(budget)
     baseline = load_baseline(path)
@@ -64,4 +79,5 @@ def novelty_search(path: Path | None, budget: str | None, *, quiet: bool) -> Nov
             f"{baseline.curve.least_budget:.3g}); the threshold is an estimate: learn from more",
             err=True,
         )
-    return NoveltySearch(baseline, level)
+    online = None if half_life_days is None else OnlineLearning(baseline, half_life_days, baseline.learned.seed)
+    return NoveltySearch(baseline, level, online)

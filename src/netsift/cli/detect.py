@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netsift.cli import options
-from netsift.cli.baseline import AlertBudget, Baseline, novelty_search
+from netsift.cli.baseline import AlertBudget, Baseline, HalfLife, novelty_search
 from netsift.cli.drift import drift_line
 from netsift.cli.incidents import RANKING, print_alerts
 from netsift.cli.options import STANDARD_STREAM, ModelKey, keep_apart, reads_captures, with_options
@@ -105,6 +105,9 @@ FailOnSeverity = Annotated[
         "--fail-on", show_default=False, help=f"Exit status {FOUND} if there is an incident as severe as this."
     ),
 ]
+FalsePositiveRate = Annotated[
+    float, typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has.")
+]
 Everything = Annotated[
     bool, typer.Option("--all", help="Also what the model flagged and is not believed: too few, or unconfirmed.")
 ]
@@ -146,14 +149,12 @@ def detect(
     ] = OutputFormat.NETSIFT,
     explain: Explain = None,
     fail_on: FailOnSeverity = None,
-    false_positive_rate: Annotated[
-        float,
-        typer.Option(metavar="RATE", help="Share of ordinary flows that the model may flag; one that it has."),
-    ] = 0.01,
+    false_positive_rate: FalsePositiveRate = 0.01,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
     everything: Everything = False,
     baseline: Baseline = None,
     alert_budget: AlertBudget = None,
+    online: HalfLife = None,
     key: ModelKey = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Write the counts as JSON to this file.")
@@ -169,7 +170,7 @@ def detect(
     _refuse_format(output, output_format)
     chosen = model or default_model()
     keep_apart([*inputs, chosen, *([baseline] if baseline else [])], (output, stats))
-    novelty = novelty_search(baseline, alert_budget, quiet=quiet)
+    novelty = novelty_search(baseline, alert_budget, online, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
     task = Task(
         inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None, novelty

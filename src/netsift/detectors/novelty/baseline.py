@@ -44,16 +44,31 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """A sample of the ordinary flows, in order of their start, for learning on.
+
+    ``values`` (rows, columns) are in their own units; ``start_ns``, ``source`` (keyed hashes of hosts) and ``role``
+    have shape (rows,). ``per_hour`` is how many flows an hour of all flows they stand for.
+    """
+
+    values: FeatureMatrix
+    start_ns: npt.NDArray[np.int64]
+    source: npt.NDArray[np.int64]
+    role: npt.NDArray[np.int64]
+    per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """How strange the flows of a batch are.
 
     ``surprise`` (rows,) is −log10 of the combined p-value, ``surprises`` (detectors, rows) of each detector's,
-    ``group`` (rows,) says beside whom a flow was judged, and ``values`` (rows, columns) are what was seen of it.
+    ``role`` (rows,) is what each was judged as, and ``values`` (rows, columns) are what was seen of it.
     """
 
     surprise: npt.NDArray[np.float64]
     surprises: npt.NDArray[np.float64]
-    group: npt.NDArray[np.int64]
+    role: npt.NDArray[np.int64]
     values: FeatureMatrix
 
 
@@ -100,6 +115,7 @@ class Baseline:
     known: Hashes
     key: bytes
     learned: Learned
+    memory: Memory
 
     @property
     def detectors(self) -> tuple[str, ...]:
@@ -113,11 +129,11 @@ class Baseline:
             InputError: the flows lack columns; all of them are named.
         """
         values = self.scales.columns.values(view)
-        group = self.group_of_role[roles_of(view)].astype(np.int64)
-        surprises = self.surprises(values, group)
-        return Judgement(combined(surprises), surprises, group, values)
+        role = roles_of(view)
+        surprises = self.surprises(values, self.group_of_role[role])
+        return Judgement(combined(surprises), surprises, role, values)
 
-    def surprises(self, values: FeatureMatrix, group: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def surprises(self, values: FeatureMatrix, group: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """Return −log10 of the p-value by each detector, shape (detectors, rows), of rows beside their groups."""
         scaled = self.scales.scaled(values)
         surprises = np.zeros((len(self.detectors), len(values)))

@@ -3,9 +3,11 @@
 The split-conformal p-value of a score is the share of held-back ordinary scores, itself included, that are not smaller
 (:func:`netsift.models.calibration.conformal_p_values`). With n held-back scores it cannot fall below 1 ÷ (n + 1), so
 that all that is stranger than everything held back would be equally strange. Beyond the greatest held-back score the
-tail is continued as an exponential one, whose scale is the mean excess over the 95 % quantile (peaks over threshold:
-Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017, with shape 0). The continuation only
-ranks; what an alert budget promises does not rest on it (:mod:`netsift.detectors.novelty.budget`).
+tail is continued as a generalised Pareto distribution (peaks over threshold: Siffer et al., "Anomaly detection in
+streams with extreme value theory", KDD 2017) with the mean excess over the 95 % quantile as scale and shape 1: so heavy
+that ten times as far out is ten times as rare. With the usual shape 0 the few ordinary flows of another kind that every
+role has came out as one in 10^20. The continuation only ranks; what an alert budget promises does not rest on it
+(:mod:`netsift.detectors.novelty.budget`).
 
 Several detectors look at every flow. Their p-values are combined by the procedure of Benjamini and Hochberg ("Controlling
 the false discovery rate", 1995): of m p-values the smallest adjusted one, m ÷ rank × p, is the p-value of the flow, and
@@ -30,7 +32,6 @@ MOST_SCORES: Final = 20_000
 _TAIL: Final = 0.95
 _SURE: Final = 12.0
 """So many scales beyond the 95 % quantile a held-back score may be set aside as part of an attack."""
-_MOST_DECADES: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,7 @@ class Calibration:
     def surprise(self, scores: Values) -> Values:
         """Return −log10 of the p-value of scores, continued beyond the greatest held-back score."""
         decades = -np.log10(conformal_p_values(scores, self.scores))
-        beyond = np.maximum(scores - self.scores[-1], 0) / self.scale / np.log(10)
-        surprise: Values = np.minimum(decades + beyond, _MOST_DECADES)
+        surprise: Values = decades + np.log10(1 + np.maximum(scores - self.scores[-1], 0) / self.scale)
         return surprise
 
 

@@ -27,10 +27,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netsift.detectors.novelty import LEARNERS
 from netsift.detectors.novelty.base import floats, integers, taken
-from netsift.detectors.novelty.baseline import Baseline, Group, Learned, Source
+from netsift.detectors.novelty.baseline import Baseline, Group, Learned, Memory, Source
 from netsift.detectors.novelty.budget import AlertCurve
 from netsift.detectors.novelty.columns import CONTEXT, FLOW_COLUMNS, NoveltyColumns, Scales, most_words
 from netsift.detectors.novelty.conformal import Calibration
+from netsift.detectors.novelty.fitting import MOST_REMEMBERED
 from netsift.detectors.novelty.known_pairs import KEY_BYTES, MOST_PAIRS
 from netsift.detectors.novelty.roles import ROLES
 from netsift.errors import InputError
@@ -102,6 +103,7 @@ class BaselineManifest(_Strict):
     days: Annotated[float, Field(gt=0, le=1e6)]
     pair_key: Annotated[str, Field(pattern=rf"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
     learned: LearnedEntry
+    flows_per_hour: Annotated[float, Field(gt=0, le=1e15)]
     arrays: Annotated[list[ArrayEntry], Field(max_length=100_000)]
     arrays_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -126,6 +128,7 @@ def baseline_bytes(baseline: Baseline) -> bytes:
             flows=learned.flows, used=learned.used, flagged=learned.flagged, start_ns=learned.start_ns,
             end_ns=learned.end_ns, trim=learned.trim, seed=learned.seed, pairs_forgotten=learned.pairs_forgotten,
         ),
+        flows_per_hour=baseline.memory.per_hour,
         arrays=[
             ArrayEntry(name=name, type=array.dtype.name, shape=list(array.shape))  # type: ignore[arg-type]
             for name, array in named.items()
@@ -188,6 +191,7 @@ def parse_baseline(content: bytes) -> Baseline:
             tuple(Source(one.name, one.sha256) for one in manifest.learned.sources),
             **manifest.learned.model_dump(exclude={"sources"}),
         ),
+        memory=_memory(named, len(columns.names), manifest.flows_per_hour),
     )
 
 
@@ -195,6 +199,8 @@ def _arrays(baseline: Baseline) -> Named:
     named: Named = {
         "rarity": baseline.scales.rarity, "group_of_role": baseline.group_of_role, "known": baseline.known,
         "curve.levels": baseline.curve.levels, "curve.alerts": baseline.curve.alerts,
+        "memory.values": baseline.memory.values, "memory.start_ns": baseline.memory.start_ns,
+        "memory.source": baseline.memory.source, "memory.role": baseline.memory.role,
     }  # fmt: skip
     for number, group in enumerate(baseline.groups):
         named[f"group{number}.examples"] = group.examples
@@ -272,6 +278,18 @@ def _group(entry: GroupEntry, detectors: list[str], named: Named, columns: int) 
         models[name] = LEARNERS[name].load(_below(own, "model."), columns)
     examples = floats(named, "examples", (None, columns))
     return Group(entry.name, models, calibrations, examples, entry.learned, entry.held_back)
+
+
+def _memory(named: Named, columns: int, per_hour: float) -> Memory:
+    values = floats(named, "memory.values", (None, columns))
+    start_ns, source, role = (
+        _taken_any(named, f"memory.{name}", np.int64, len(values)) for name in ("start_ns", "source", "role")
+    )
+    if not len(values) == len(start_ns) == len(source) == len(role) or len(values) > MOST_REMEMBERED:
+        raise InputError("the baseline's memory has arrays of different or too great length")
+    if (np.diff(start_ns) < 0).any() or (role < 0).any() or (role >= ROLES).any():
+        raise InputError("the baseline's memory is not in order, or has roles that there are not")
+    return Memory(values, start_ns, source, role, per_hour)
 
 
 def _curve(named: Mapping[str, npt.NDArray[np.generic]], days: float) -> AlertCurve:

@@ -8,8 +8,9 @@ judged beside the traffic as a whole.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,8 @@ import numpy.typing as npt
 
 from netsift.detectors.novelty import LEARNERS
 from netsift.detectors.novelty.base import NoveltyLearner, NoveltyModel
-from netsift.detectors.novelty.baseline import EXAMPLES, Baseline, Group, Learned
-from netsift.detectors.novelty.budget import alert_curve
+from netsift.detectors.novelty.baseline import EXAMPLES, Baseline, Group, Learned, Memory
+from netsift.detectors.novelty.budget import alert_curve, watched_days
 from netsift.detectors.novelty.columns import NoveltyColumns, scales_of
 from netsift.detectors.novelty.conformal import Calibration, calibration_of, combined
 from netsift.detectors.novelty.known_pairs import Hashes
@@ -32,6 +33,9 @@ LEAST_HELD_BACK: Final = 200
 MOST_GROUPS: Final = 64
 MOST_LEARNED: Final = 50_000
 """Rows that one group learns from; of more, a random sample."""
+
+MOST_REMEMBERED: Final = 20_000
+"""Rows kept for learning on."""
 
 DEFAULT_TRIM: Final = 0.01
 """Share of the flows that may be left out as attacks nobody noticed: the strangest."""
@@ -89,7 +93,40 @@ def fit_baseline(
         own = of_held_back[waiting] == number
         surprises[:, waiting[own]] = crossed[:, own]
     curve = alert_curve(combined(surprises), held_back.source, held_back.start_ns, rows.drawn)
-    return Baseline(scales, tuple(groups), group_of_role, curve, known, key, learned)
+    return Baseline(scales, tuple(groups), group_of_role, curve, known, key, learned, _memory(rows, seed, key))
+
+
+def relearned(baseline: Baseline, memory: Memory, seed: int) -> Baseline:
+    """Return the baseline with models and calibrations of what is remembered now; its alert curve stays.
+
+    Nothing strange is in a memory, so that it cannot tell how many alerts there are in a day.
+    """
+    columns = baseline.scales.columns
+    rows = LearningRows(columns, memory.values, memory.start_ns, memory.source, memory.role, 1.0)
+    fitted = fit_baseline(
+        rows, seed, baseline.learned.trim, baseline.known, baseline.key, baseline.learned, before=baseline
+    )
+    return replace(fitted, curve=baseline.curve, memory=memory)
+
+
+def keyed(digests: npt.NDArray[np.int64], key: bytes) -> npt.NDArray[np.int64]:
+    """Return hashes under a key of numbers that stand for hosts, shape (rows,); 63 bits."""
+    distinct, place = np.unique(digests, return_inverse=True)
+    hashes = [
+        int.from_bytes(hashlib.blake2b(one.tobytes(), digest_size=8, key=key).digest()) >> 1
+        for one in distinct.astype("<i8")
+    ]
+    return np.array(hashes, np.int64)[place]
+
+
+def _memory(rows: LearningRows, seed: int, key: bytes) -> Memory:
+    count = len(rows.values)
+    chosen = np.sort(np.random.default_rng(seed).choice(count, min(MOST_REMEMBERED, count), replace=False))
+    hours = 24 * watched_days(rows.start_ns)
+    return Memory(
+        rows.values[chosen], rows.start_ns[chosen], keyed(rows.source[chosen], key), rows.role[chosen],
+        count / rows.drawn / hours,
+    )  # fmt: skip
 
 
 def _groups(

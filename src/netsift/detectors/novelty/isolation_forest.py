@@ -103,7 +103,7 @@ class IsolationForestLearner:
             _padded(one, nodes, np.asarray(columns))
             for one, columns in zip(grown, forest.estimators_features_, strict=True)
         ]
-        usual = float(average_path_length(np.array([forest.max_samples_]))[0])
+        usual = float(np.float32(average_path_length(np.array([forest.max_samples_]))[0]))
         feature, threshold, left, right, length = (np.stack(arrays) for arrays in zip(*parts, strict=True))
         return IsolationForestModel(feature, threshold, left, right, length, usual)
 
