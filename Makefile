@@ -43,8 +43,9 @@ bench: $(VENV)/.dev ## Measure speed and memory beside other tools
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m pytest -q --benchmark-enable --benchmark-columns=min,median,rounds benchmarks
 
-quality: $(VENV)/.dev ## Measure how well models travel, on the public data in DATA
+quality: $(VENV)/.dev ## Measure models and detection on the public data in DATA
 	$(BIN)/python tools/quality.py --data $(DATA)
+	$(BIN)/python tools/quality_detection.py --data $(DATA)
 
 serve: ## Serve the web page (not part of this version)
 	@echo "There is no web page in this version; 'make demo' shows the findings in the terminal." >&2

@@ -50,13 +50,21 @@ def test_a_verdict_on_an_incident_is_one_on_each_of_its_alerts(tmp_path: Path) -
 
 def test_a_line_that_was_cut_does_not_spoil_the_next(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    append_feedback(path, [said(SCAN)])
+    append_feedback(path, [said(SCAN), said(made(2))])
     path.write_bytes(path.read_bytes()[:-40])
-    append_feedback(path, [said(made(2))])
+    append_feedback(path, [said(made(3))])
     lines = path.read_bytes().splitlines()
-    assert json.loads(lines[1])["alert"]["id"] == made(2).id
-    with pytest.raises(InputError, match="line 1 is no feedback"):
+    assert json.loads(lines[2])["alert"]["id"] == made(3).id
+    with pytest.raises(InputError, match="line 2 is no feedback"):
         read_feedback(path)
+
+
+@pytest.mark.parametrize("content", [b"\xd4\xc3\xb2\xa1" + bytes(20), json.dumps(SCAN.as_json()).encode() + b"\n"])
+def test_nothing_is_appended_to_a_file_of_something_else(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(InputError, match="x: line 1 is no feedback"):
+        append_feedback(tmp_path / "x", [said(SCAN)])
+    assert (tmp_path / "x").read_bytes() == content
 
 
 def test_what_is_no_feedback_is_named_by_its_line(tmp_path: Path) -> None:

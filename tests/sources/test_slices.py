@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsift.alerts.coverage import Coverage
-from netsift.alerts.schema import MOST_MEMBERS, Alert, FlowReference
-from netsift.capture.writer import CapturedPacket
+from netsift.alerts.schema import MOST_MEMBERS, Alert
+from netsift.capture.writer import CapturedPacket, PcapngWriter
 from netsift.errors import InputError, UsageError
 from netsift.sources.slices import chosen_packets
 from netsift.sources.statistics import ReadStatistics
 from tests.alerts.made import made
+from tests.conftest import shared_captures
 from tests.flows.traffic import busy, in_thirds
 from tests.flows.writing import ethernet, frames, ipv4, ipv6, pcap, pcapng, tcp, udp
 from tests.fuzz import frames as fuzz_frames
@@ -45,10 +46,6 @@ def plain(records: Sequence[Record]) -> list[tuple[int, int, int, bytes]]:
     return [(one.time_ns, one.link_type, one.wire_length, one.data) for one in records]
 
 
-PORTLESS = (1, 50)
-EVIDENCE = tuple(FlowReference(0, 0, "10.0.0.1", None, "10.0.0.2", None, protocol) for protocol in PORTLESS)
-
-
 def text_of(address: bytes, version: int) -> str:
     """Return an address of the slow decoder as text."""
     return str(ip_address(address[-4:] if version == 4 else address))
@@ -61,7 +58,7 @@ def belongs(packet: Packet, alert: Alert) -> bool:
     return alert.start_ns <= packet.time_ns <= alert.end_ns + 999 and any(
         source in alert.sources
         and target in alert.targets
-        and (not alert.ports or (port in alert.ports if packet.has_ports else packet.protocol in PORTLESS))
+        and (not alert.ports or not packet.has_ports or port in alert.ports)
         for source, target, port in ways
     )
 
@@ -86,8 +83,7 @@ def test_the_same_packets_as_one_by_one(
     records = busy(400, seed)
     start_ns, end_ns = records[100].time_ns, records[300].time_ns
     alert = made(
-        sources=tuple(sources), targets=tuple(targets), ports=tuple(ports), start_ns=start_ns, end_ns=end_ns,
-        evidence=EVIDENCE,
+        sources=tuple(sources), targets=tuple(targets), ports=tuple(ports), start_ns=start_ns, end_ns=end_ns
     )  # fmt: skip
     fragments = FragmentCache()
     decoded = [decode(record, "inner" if inner else "outer", fragments) for record in records]
@@ -198,3 +194,25 @@ def test_the_chooser_sees_arrays_of_packets(tmp_path: Path) -> None:
     path = stored(tmp_path / "x.pcap", frames([ethernet(ipv4(udp(b"x"), 17))]))
     assert list(chosen_packets([str(path)], none, ReadStatistics())) == []
     assert seen == [[9]]
+
+
+def test_strange_captures_come_back_whole_when_everything_is_cut_out(tmp_path: Path) -> None:
+    def everything(packets: np.ndarray[tuple[int], np.dtype[np.void]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        return np.ones(len(packets), np.bool_)
+
+    copied = 0
+    for path in shared_captures("pcap-odd")[::9]:
+        statistics, output = ReadStatistics(), tmp_path / "x.pcapng"
+        try:
+            packets = list(chosen_packets([str(path)], everything, statistics))
+        except InputError:
+            continue
+        assert len(packets) == statistics.capture.packets_decoded
+        with output.open("wb") as file:
+            writer = PcapngWriter(file)
+            for packet in packets:
+                writer.write(packet)
+        if packets:
+            assert list(chosen_packets([str(output)], everything, ReadStatistics())) == packets
+            copied += 1
+    assert copied > 50

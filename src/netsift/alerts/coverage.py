@@ -1,7 +1,7 @@
 """Which packets an alert is about: those between its hosts, to and from its ports, in its time.
 
-Packets of a protocol without ports belong to an alert of ports only where a flow of its evidence is of that protocol. A
-list of hosts or ports that was cut, because it had more than 1,000 members, asks for nothing; where sources and
+Packets without ports, such as ICMP and fragments whose first was not seen, belong to it whatever its ports. A list of
+hosts or ports that was cut, because it had more than 1,000 members, asks for nothing; where sources and
 targets were both cut, those that are named count. An alert of no hosts is about no packets.
 """
 
@@ -23,8 +23,6 @@ Mask = npt.NDArray[np.bool_]
 STORED_STEP_NS: Final = 1_000
 """Times of stored alerts are cut to microseconds, so their end may be so much early."""
 
-_LAST_PROTOCOL: Final = 255
-
 
 def listed_whole(alert: Alert) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
     """Return an alert's sources, targets and ports; one that was cut is empty, but never both kinds of hosts."""
@@ -36,12 +34,6 @@ def listed_whole(alert: Alert) -> tuple[tuple[str, ...], tuple[str, ...], tuple[
     if not sources and not targets:
         sources, targets = alert.sources, alert.targets
     return sources, targets, alert.ports if whole(alert.ports) else ()
-
-
-def portless_protocols(alert: Alert) -> tuple[int, ...]:
-    """Return the protocols of the flows without ports that the evidence of an alert names."""
-    named = {flow.protocol for flow in alert.evidence if flow.src_port is None and flow.dst_port is None}
-    return tuple(sorted(protocol for protocol in named if protocol is not None and 0 <= protocol <= _LAST_PROTOCOL))
 
 
 class Coverage:
@@ -72,7 +64,6 @@ class _Part:
         self.end_ns = min(alert.end_ns + STORED_STEP_NS - 1, 2**63 - 1)
         self._sources, self._targets = (_Hosts(hosts) if hosts else None for hosts in (sources, targets))
         self._ports = np.array(ports, np.int64)
-        self._portless = np.array(portless_protocols(alert), np.int64)
 
     def matches(self, packets: Array) -> Mask:
         if self._sources is None and self._targets is None:
@@ -82,9 +73,7 @@ class _Part:
     def _one_way(self, packets: Array, source: str, target: str) -> Mask:
         matched: Mask = np.ones(len(packets), np.bool_)
         if len(self._ports):
-            has_ports = packets["marks"] & HAS_PORTS != 0
-            to_port = np.isin(packets[f"{target}_port"], self._ports)
-            matched &= np.where(has_ports, to_port, np.isin(packets["protocol"], self._portless))
+            matched &= (packets["marks"] & HAS_PORTS == 0) | np.isin(packets[f"{target}_port"], self._ports)
         for hosts, side in ((self._sources, source), (self._targets, target)):
             if hosts is not None:
                 left = np.flatnonzero(matched)

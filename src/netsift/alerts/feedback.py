@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from netsift.alerts.coverage import listed_whole, portless_protocols
+from netsift.alerts.coverage import listed_whole
 from netsift.alerts.schema import Alert
 from netsift.alerts.stored import LONGEST_LINE, alert_from_json
 from netsift.errors import InputError, OutputError, UsageError
@@ -24,6 +24,7 @@ MOST_BYTES: Final = 1 << 30
 """Size of a feedback file."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_PROTOCOL: Final = 255
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -79,11 +80,15 @@ def append_feedback(path: Path, lines: Iterable[Feedback]) -> None:
     """Append lines to a file in one write; a line that a crash left unfinished is ended first.
 
     Raises:
+        InputError: the file begins with something other than feedback.
         OutputError: the file cannot be written.
     """
     data = "".join(json.dumps(line.as_json(), ensure_ascii=False) + "\n" for line in lines).encode()
     try:
         with path.open("ab+") as file:
+            file.seek(0)
+            if first := file.readline(LONGEST_LINE):
+                _read_line(first, f"{path}: line 1")
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
                 data = data if file.read(1) == b"\n" else b"\n" + data
@@ -148,8 +153,14 @@ def _label_rules(said: Feedback) -> Iterator[Rule]:
         "either_way": True,
     }
     yield Rule.model_validate(asked | {"port": list(ports)})
-    for protocol in portless_protocols(said.alert) if ports else ():
+    for protocol in _portless_protocols(said.alert) if ports else ():
         yield Rule.model_validate(asked | {"protocol": protocol})
+
+
+def _portless_protocols(alert: Alert) -> tuple[int, ...]:
+    """Return the protocols of the flows without ports that the evidence of an alert names."""
+    named = {flow.protocol for flow in alert.evidence if flow.src_port is None and flow.dst_port is None}
+    return tuple(sorted(protocol for protocol in named if protocol is not None and 0 <= protocol <= _LAST_PROTOCOL))
 
 
 def _is_address(text: str) -> bool:

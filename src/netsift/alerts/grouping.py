@@ -116,9 +116,32 @@ class FindingGroups:
         rows_of_key: dict[tuple[str, int], list[int]] = {}
         for row, key in enumerate(zip(flows.source, flows.attack.tolist(), strict=True)):
             rows_of_key.setdefault(key, []).append(row)
+        crowds: dict[_Key, list[int]] = {}
         for (source, attack), rows in rows_of_key.items():
+            by_target = ("", attack, flows.target[rows[0]])
+            if by_target in self._groups and all(flows.target[row] == by_target[2] for row in rows):
+                crowds.setdefault(by_target, []).extend(rows)
+            else:
+                self._add_source(flows, np.array(rows), source, attack)
+        for by_target, rows in crowds.items():
             for run in _runs(flows, np.array(rows), self._gap_ns):
-                self._place(_group_of(flows, run, source, attack), source)
+                self._add_crowd(flows, run, by_target)
+
+    def _add_source(self, flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, attack: int) -> None:
+        for run in _runs(flows, rows, self._gap_ns):
+            self._place(_group_of(flows, run, attack), source)
+
+    def _add_crowd(self, flows: FlaggedFlows, run: npt.NDArray[np.int64], by_target: _Key) -> None:
+        """Put flows of many sources and a target that has a group of many sources at once where each would go."""
+        group = _group_of(flows, run, by_target[1])
+        if self._near(group, by_target):
+            self._merge(group, by_target)
+            return
+        rows_of_source: dict[str, list[int]] = {}
+        for row in run.tolist():
+            rows_of_source.setdefault(flows.source[row], []).append(row)
+        for source, rows in rows_of_source.items():
+            self._add_source(flows, np.array(rows), source, by_target[1])
 
     def _place(self, group: Group, source: str) -> None:
         """Put a new group of one source where it belongs: with its target's, with its source's, or by itself."""
@@ -203,10 +226,10 @@ def _only_target(group: Group) -> str:
     return next(iter(group.targets)) if len(group.targets) == 1 and not group.truncated else ""
 
 
-def _group_of(flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, attack: int) -> Group:
+def _group_of(flows: FlaggedFlows, rows: npt.NDArray[np.int64], attack: int) -> Group:
     best = max(rows.tolist(), key=lambda row: (flows.score[row], -flows.start_ns[row]))
     return Group(
-        {source},
+        {flows.source[row] for row in rows.tolist()},
         attack,
         int(flows.start_ns[rows].min()),
         int(flows.end_ns[rows].max()),

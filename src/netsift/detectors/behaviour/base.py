@@ -78,10 +78,14 @@ def limit(default: float, unit: str, meaning: str) -> float:
 
 @dataclass(slots=True)
 class FlowView:
-    """A flow batch and its context columns as NumPy arrays, each made when it is first asked for."""
+    """A flow batch and its context columns as NumPy arrays, each made when it is first asked for.
+
+    ``answers`` are what several behaviours ask of it (:mod:`netsift.detectors.behaviour.flows`).
+    """
 
     batch: pa.RecordBatch
     context: dict[str, npt.NDArray[np.float32]]
+    answers: dict[tuple[object, ...], Rows] = field(default_factory=dict)
     _numbers: dict[str, Numbers] = field(default_factory=dict)
     _categories: dict[str, tuple[npt.NDArray[np.int64], list[str]]] = field(default_factory=dict)
     _integers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
 
 from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Numbers, Rows
 from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
+
+Names = ParamSpec("Names")
 
 WEB_PORTS: Final = PORTS_BY_SERVICE["web"]
 NEVER_CAME_ABOUT: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
@@ -26,35 +30,56 @@ def port_numbers(view: FlowView, name: str) -> npt.NDArray[np.int64]:
     return np.where((ports >= 0) & (ports <= 65_535), ports, -1).astype(np.int64)
 
 
+def once(find: Callable[Concatenate[FlowView, Names], Rows]) -> Callable[Concatenate[FlowView, Names], Rows]:
+    """Return a function of a batch that finds an answer once and keeps it, read-only, with the batch."""
+
+    @wraps(find)
+    def kept(view: FlowView, /, *names: Names.args, **named: Names.kwargs) -> Rows:
+        key = (find.__name__, *names, *named.items())
+        if key not in view.answers:
+            found = find(view, *names, **named)
+            found.flags.writeable = False
+            view.answers[key] = found
+        return view.answers[key]
+
+    return kept
+
+
+@once
 def service(view: FlowView, *names: str) -> Rows:
     """Return which flows have the well-known port of one of the services at either end."""
     ports = [port_numbers(view, name) for name in ("src_port", "dst_port")]
     return np.isin(service_codes(ports[0], ports[1]), [SERVICES.index(name) for name in names])
 
 
+@once
 def to_service(view: FlowView, *names: str) -> Rows:
     """Return which flows go to a well-known port of one of the services."""
     ports = [port for name in names for port in PORTS_BY_SERVICE[name]]
     return np.isin(view.number("dst_port"), ports)
 
 
+@once
 def tcp(view: FlowView) -> Rows:
     """Return which flows are TCP."""
     found: Rows = view.number("protocol") == TCP
     return found
 
 
+@once
 def udp(view: FlowView) -> Rows:
     """Return which flows are UDP."""
     found: Rows = view.number("protocol") == UDP
     return found
 
 
+@once
 def icmp(view: FlowView) -> Rows:
     """Return which flows are ICMP or ICMPv6."""
     return np.isin(view.number("protocol"), (ICMP, ICMP_V6))
 
 
+@once
 def is_answer(view: FlowView) -> Rows:
     """Return which UDP flows come from a well-known port and go to a high one: answers whose question was not seen."""
     source = port_numbers(view, "src_port")
@@ -62,12 +87,14 @@ def is_answer(view: FlowView) -> Rows:
     return udp(view) & known & (view.number("dst_port") >= _HIGH_PORT)
 
 
+@once
 def unanswered(view: FlowView) -> Rows:
     """Return which flows nobody answered."""
     found: Rows = view.number("packets_bwd") == 0
     return found
 
 
+@once
 def tcp_probe(view: FlowView) -> Rows:
     """Return which TCP flows carried nothing: refused, unanswered, or ended before anybody said a word."""
     empty = (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= _MOST_PROBE_PACKETS)
@@ -76,18 +103,21 @@ def tcp_probe(view: FlowView) -> Rows:
     return found
 
 
+@once
 def udp_probe(view: FlowView) -> Rows:
     """Return which UDP flows are short questions without an answer."""
     few = view.number("packets_fwd") <= _MOST_PROBE_PACKETS
     return udp(view) & unanswered(view) & few & ~is_answer(view) & ~is_trace(view)
 
 
+@once
 def is_trace(view: FlowView) -> Rows:
     """Return which UDP flows are those of traceroute: ports from 33434 on, with a small TTL (RFC 1393, its manual)."""
     port = view.number("dst_port")
     return udp(view) & (port >= 33434) & (port <= 33534) & (view.number("ttl_fwd_min") <= 32)
 
 
+@once
 def echo_probe(view: FlowView) -> Rows:
     """Return which flows are ICMP echo requests without an answer."""
     return icmp(view) & np.isin(view.number("icmp_type"), _ECHO_REQUESTS) & unanswered(view)
@@ -104,6 +134,7 @@ def packets_in_5s(view: FlowView) -> Numbers:
     return np.nan_to_num(view.number("packets_fwd")) * 5 / np.maximum(seconds, 5)
 
 
+@once
 def to_group(view: FlowView) -> Rows:
     """Return which flows go to a multicast or broadcast address."""
     import pyarrow as pa
@@ -125,6 +156,7 @@ def is_internal_address(text: str) -> bool:
     return re.match(_PRIVATE, text) is not None
 
 
+@once
 def is_internal(view: FlowView, column: str) -> Rows:
     """Return which flows have a private, link-local or loopback address in a column (RFC 1918, 3927, 4193, 4291)."""
     import pyarrow as pa
