@@ -32,7 +32,7 @@ class Detected:
     """What was seen and what was found; every alert is in one incident, but those ``suppressed`` are in none.
 
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
-    ``unconfirmed`` look like what no behaviour detector saw: neither is an alert. ``overflow`` flows, the model's or
+    ``unconfirmed`` no other detector saw, and the model alone is not believed: neither is an alert. ``overflow`` flows, the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
     (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
     ``missing_features``, the model did not see them. ``usual`` alerts were left out because the baseline knows what
@@ -85,7 +85,8 @@ def detect(
     usual = {alert.id for alert in seen if novelty is not None and novelty.is_usual(alert)}
     seen = [alert for alert in seen if alert.id not in usual]
     blind = behaviours.missing_columns if behaviours is not None else ()
-    believed, unconfirmed = _believed(seen, settled, alone=behaviours is None or bool(blind))
+    least_score = model.least_score_alone if model is not None else 0.0
+    believed, unconfirmed = _believed(seen, settled, least_score, alone=behaviours is None or bool(blind))
     doubted = _doubted(settled, unconfirmed) if everything else []
     strange = list(novelty.alerts()) if novelty is not None else []
     alerts, suppressed = (suppression or Suppression()).split([*seen, *believed, *doubted, *strange])
@@ -108,8 +109,10 @@ def detect(
     )
 
 
-def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) -> tuple[list[Alert], list[Alert]]:
-    """Return the model's alerts that stand, and those that no behaviour confirms; a model ``alone`` is believed all.
+def _believed(
+    seen: Sequence[Alert], settled: Detection | None, least_score: float, *, alone: bool
+) -> tuple[list[Alert], list[Alert]]:
+    """Return the model's alerts that stand, and those that nothing confirms; all kinds of a model that is ``alone``.
 
     What a behaviour detector saw between the same hosts is what the model saw, whatever name it gave to single flows.
     """
@@ -122,7 +125,7 @@ def _believed(seen: Sequence[Alert], settled: Detection | None, *, alone: bool) 
         behaviour = next((other for other in seen if _is_same_doing(alert, other)), None)
         if behaviour is not None:
             stand.append(replace(alert, category=behaviour.category, technique=behaviour.technique))
-        elif alone or alert.category not in NEED_BEHAVIOUR:
+        elif finding.score >= least_score and (alone or alert.category not in NEED_BEHAVIOUR):
             stand.append(alert)
         else:
             unconfirmed.append(alert)
@@ -141,7 +144,7 @@ def _is_same_doing(alert: Alert, other: Alert) -> bool:
 def _doubted(settled: Detection | None, unconfirmed: Sequence[Alert]) -> list[Alert]:
     few = [alert_of(finding) for finding in settled.findings if finding.too_few] if settled else []
     named = [(alert, f"too few for {alert.category}") for alert in few]
-    named += [(alert, f"no behaviour of {alert.category} seen") for alert in unconfirmed]
+    named += [(alert, "no behaviour seen, or too low a score for so many flows") for alert in unconfirmed]
     return [
         replace(alert, severity="low", confidence=alert.confidence / 10, detectors=(f"{MODEL}, not believed",),
                 reason=f"{why}: {alert.reason}")

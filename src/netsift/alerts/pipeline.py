@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,17 @@ from netsift.alerts.finding import Evidence, Finding
 from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group, rank
 from netsift.alerts.settling import settle
 from netsift.detectors.base import Detector, Scores
+from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
+from netsift.models.bundle import Bundle
 from netsift.models.features import required_columns
-from netsift.models.manifest import Reference
+from netsift.models.manifest import Reference, Threshold
 
 FINDING_COLUMNS: Final = ("start_time", "end_time", "src_ip", "dst_ip", "dst_port", "packets")
 """What a finding says besides the score."""
+
+MOST_FALSE_FLOWS: Final = 2.0
+"""So many falsely flagged flows may be expected of a model that is believed alone."""
 
 _NO_PORT: Final = -1
 
@@ -58,11 +63,13 @@ class ModelSearch:
         observe: Callable[[Scores], None] | None = None,
         *,
         required: bool = True,
+        stricter: Sequence[Threshold] = (),
     ) -> None:
-        """Start with nothing found."""
+        """Start with nothing found; ``stricter`` are the thresholds of lower false-positive rates."""
         self._detector, self._reference, self._threshold = detector, reference, np.float32(threshold)
         self._groups = FindingGroups() if groups is None else groups
         self._observe, self._required = observe, required
+        self._stricter = sorted(stricter, key=lambda entry: -entry.false_positive_rate)
         self.missing_columns: tuple[str, ...] = ()
         self.flows = self.packets = self.flagged = 0
 
@@ -85,6 +92,33 @@ class ModelSearch:
         self.flagged += len(rows)
         if len(rows):
             self._groups.add(_flagged(batch.take(pa.array(rows)), scores, rows))
+
+    @classmethod
+    def of(
+        cls, bundle: Bundle, rate: float, observe: Callable[[Scores], None] | None = None, *, required: bool = True
+    ) -> Self:
+        """Return a search with the model of a bundle, at its threshold for a false-positive rate.
+
+        Raises:
+            InputError: the bundle has no threshold for that rate; those that it has are named.
+        """
+        threshold = bundle.threshold(rate)
+        stricter = [entry for entry in bundle.manifest.thresholds if entry.false_positive_rate <= rate]
+        return cls(
+            ModelDetector(bundle), bundle.reference, threshold, observe=observe, required=required, stricter=stricter
+        )
+
+    @property
+    def least_score_alone(self) -> float:
+        """The score that a finding needs to be believed without another detector.
+
+        A rate that flags two ordinary flows of two hundred flags thousands of a million. So the rate is the greatest at
+        which no more than :data:`MOST_FALSE_FLOWS` ordinary flows are to be expected among all, or the least there is.
+        """
+        for entry in self._stricter:
+            if entry.false_positive_rate * self.flows <= MOST_FALSE_FLOWS:
+                return entry.threshold
+        return self._stricter[-1].threshold if self._stricter else 0.0
 
     def settle(self, *, with_too_few: bool = False) -> Detection:
         """Return what was found, explained; ``with_too_few`` adds, marked and last, what is too little for its name."""

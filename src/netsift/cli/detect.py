@@ -233,7 +233,6 @@ def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None
     from netsift.alerts.behaviour import BehaviourSearch
     from netsift.alerts.detection import detect as detect_in
     from netsift.alerts.pipeline import ModelSearch
-    from netsift.detectors.model import ModelDetector
     from netsift.detectors.novelty import columns
     from netsift.evaluation.drift import DriftWatch
     from netsift.kernels.jit import CONTEXT, METER, mark_compiled
@@ -243,9 +242,8 @@ def look(task: Task, statistics: ReadStatistics) -> tuple[Detected, Drift | None
     watch = search = None
     if task.bundle is not None:
         watch = DriftWatch(task.bundle)
-        threshold = _threshold(task.bundle, task.rate)
-        detector, reference = ModelDetector(task.bundle), task.bundle.reference
-        search = ModelSearch(detector, reference, threshold, observe=watch.observe, required=task.model_chosen)
+        _threshold(task.bundle, task.rate)
+        search = ModelSearch.of(task.bundle, task.rate, watch.observe, required=task.model_chosen)
     parts = (CONTEXT,) if all(is_flow_table(name) for name in task.inputs) else (METER, CONTEXT)
     announce_compilation(*parts, quiet=task.quiet)
     flows = with_progress(read_flows(task.inputs, task.settings, statistics), statistics, quiet=task.quiet)
@@ -309,7 +307,7 @@ def _say(task: Task, found: Detected, drift: Drift | None, statistics: ReadStati
     doubted = found.too_few + found.unconfirmed
     if doubted and not task.everything:
         said = counted(doubted, "flow")
-        typer.echo(f"the model flagged {said} more, too few or unlike what hosts did; --all shows them", err=True)
+        typer.echo(f"the model flagged {said} more, too few or confirmed by nothing; --all shows them", err=True)
     if found.usual:
         typer.echo(f"left out {counted(found.usual, 'alert')} of what these hosts always do (--baseline)", err=True)
     if found.overflow:
