@@ -14,7 +14,6 @@ from netsift.alerts.pipeline import ModelSearch
 from netsift.cli.detect import default_model
 from netsift.cli.incidents import RANKING, alerts_table
 from netsift.cli.progress import counted
-from netsift.detectors.model import ModelDetector
 from netsift.models.bundle import load_bundle
 from netsift.sources.flows import read_flows
 
@@ -29,8 +28,7 @@ WIDTH: Final = 100
 def main() -> None:
     """Detect, draw and write."""
     bundle = load_bundle(default_model())
-    threshold = bundle.threshold(FALSE_POSITIVE_RATE)
-    search = ModelSearch(ModelDetector(bundle), bundle.reference, threshold)
+    search = ModelSearch.of(bundle, FALSE_POSITIVE_RATE)
     found = detect(read_flows(CAPTURE), BehaviourSearch(), search)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print("$ netsift detect examples/demo.pcap.gz")

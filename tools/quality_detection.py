@@ -29,7 +29,6 @@ from netsift.alerts.behaviour import BehaviourSearch  # noqa: E402
 from netsift.alerts.detection import Detected, detect  # noqa: E402
 from netsift.alerts.pipeline import ModelSearch  # noqa: E402
 from netsift.alerts.schema import Alert  # noqa: E402
-from netsift.detectors.model import ModelDetector  # noqa: E402
 from netsift.errors import InputError  # noqa: E402
 from netsift.models.bundle import Bundle, load_bundle  # noqa: E402
 from netsift.models.context import with_needed_context  # noqa: E402
@@ -115,14 +114,12 @@ class Searcher:
     def __init__(self, bundle: Bundle) -> None:
         """Take the model."""
         self._bundle = bundle
-        self._detector = ModelDetector(bundle)
 
     def shipped(self, batches: Sequence[pa.RecordBatch], model: bool = True) -> Detected:
         """Return what behaviours, and the model unless told otherwise, find in flows."""
         if not model:
             return detect(batches, BehaviourSearch(), None)
-        threshold = self._bundle.threshold(RATE)
-        search = ModelSearch(self._detector, self._bundle.reference, threshold, required=False)
+        search = ModelSearch.of(self._bundle, RATE, required=False)
         return detect(with_needed_context(batches, self._bundle.manifest.feature_names), BehaviourSearch(), search)
 
 

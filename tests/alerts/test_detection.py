@@ -103,3 +103,14 @@ def test_logs_without_what_behaviours_need_are_said(name: str, tmp_path: Path) -
     lacking = [batch.drop_columns([name]) for batch in syn_scan(9).batches(tmp_path)]
     assert name in BY_NAME
     assert detect(lacking, BehaviourSearch(), None).missing_columns == (name,)
+
+
+def test_a_model_alone_needs_a_score_that_fits_the_number_of_flows() -> None:
+    bundle = small_bundle()
+    search = ModelSearch.of(bundle, 0.05)
+    rates = sorted((entry.false_positive_rate for entry in bundle.manifest.thresholds), reverse=True)
+    for rate in (one for one in rates if one <= 0.05):
+        search.flows = int(2 / rate)
+        assert search.least_score_alone == bundle.threshold(rate)
+    search.flows = 10**12
+    assert search.least_score_alone == bundle.threshold(min(rates))

@@ -32,7 +32,8 @@ class Detected:
     """What was seen and what was found; every alert is in one incident, but those ``suppressed`` are in none.
 
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
-    ``unconfirmed`` no other detector saw, and the model alone is not believed: neither is an alert. ``overflow`` flows, the model's or
+    ``unconfirmed`` no other detector saw, and the model alone is not believed: neither is an alert. ``overflow`` flows,
+    the model's or
     suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
     (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
     ``missing_features``, the model did not see them. ``usual`` alerts were left out because the baseline knows what
