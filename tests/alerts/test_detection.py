@@ -60,7 +60,7 @@ def test_what_is_not_believed_is_shown_when_asked_for() -> None:
     shown = detect(batches(), BehaviourSearch(()), model(), everything=True)
     assert sum(alert.flows for alert in shown.alerts) == shown.flagged
     assert {alert.severity for alert in shown.alerts} == {"low"}
-    assert any(alert.reason.startswith("no behaviour of ") for alert in shown.alerts)
+    assert any(alert.reason.startswith("no behaviour seen") for alert in shown.alerts)
     assert any(alert.reason.startswith("too few for ") for alert in shown.alerts)
     assert {alert.id for alert in shown.alerts} <= {name for one in shown.incidents for name in one.members}
 
