@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from netsift.alerts.behaviour import BehaviourSearch
 from netsift.alerts.from_model import MODEL, alert_of
-from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of
+from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of, spreading
 from netsift.alerts.novelty import NoveltySearch
 from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.alerts.schema import Alert
@@ -90,7 +90,8 @@ def detect(
     believed, unconfirmed = _believed(seen, settled, least_score, alone=behaviours is None or bool(blind))
     doubted = _doubted(settled, unconfirmed) if everything else []
     strange = list(novelty.alerts()) if novelty is not None else []
-    alerts, suppressed = (suppression or Suppression()).split([*seen, *believed, *doubted, *strange])
+    found = [*seen, *believed, *doubted, *strange]
+    alerts, suppressed = (suppression or Suppression()).split([*found, *spreading(found)])
     return Detected(
         flows=flows,
         packets=packets,

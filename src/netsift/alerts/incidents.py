@@ -19,6 +19,7 @@ from itertools import pairwise
 from math import prod
 from typing import Final
 
+from netsift.alerts.from_model import MODEL
 from netsift.alerts.schema import SEVERITIES, Alert, alert_id, utc_text
 from netsift.detectors.behaviour.words import counted, lasted
 
@@ -42,7 +43,8 @@ _STAGES: Final = ("scan", "exploit", "web_attack", "brute_force", "infiltration"
 def incidents_of(alerts: Iterable[Alert]) -> list[Alert]:
     """Return the incidents that the alerts make, the gravest first; the order of the alerts does not matter."""
     ordered = sorted(alerts, key=lambda alert: (alert.start_ns, alert.id))
-    ordered += list(_spreading(ordered))
+    known = {alert.id for alert in ordered}
+    ordered += [alert for alert in spreading(ordered) if alert.id not in known]
     ordered.sort(key=lambda alert: (alert.start_ns, alert.id))
     sets = _Sets(len(ordered))
     for first, second in _links(ordered):
@@ -130,11 +132,17 @@ def _runs(ordered: Sequence[Alert], places: Sequence[int]) -> Iterator[list[int]
         yield run
 
 
-def _spreading(ordered: Sequence[Alert]) -> Iterator[Alert]:
-    """Yield an alert for every host that begins to do what was done to it."""
+def spreading(alerts: Iterable[Alert]) -> Iterator[Alert]:
+    """Yield an alert for every host that begins to do what was done to it, as behaviour detectors saw it.
+
+    A model that is wrong about one kind of traffic is wrong about it on every host; that is no worm.
+    """
+    ordered = sorted(alerts, key=lambda alert: (alert.start_ns, alert.id))
     done_to: dict[tuple[str, str], Alert] = {}
     known: set[tuple[str, str]] = set()
     for alert in ordered:
+        if alert.detectors == (MODEL,):
+            continue
         for host in _actors(alert):
             before = done_to.get((host, alert.category))
             if before is not None and (host, alert.category) not in known and _follows(before, alert):
