@@ -15,6 +15,10 @@ _MANY_CALLS, _SPREAD_OF_MANY = 60, 2.5
 """Of so many regular calls in an hour some may fetch more, as those that get something to do."""
 
 
+_LOGINS = ("ssh", "ftp", "telnet", "remote_desktop")
+"""Services where what calls by the clock guesses at passwords."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beacon:
     """Regular connections of one host to one service outside, with jitter.
@@ -62,7 +66,7 @@ class Beacon:
         found = regular & alike & paced & (view.number("pair_ports_1h") < 2) & (view.number("payload_packets_bwd") > 0)
         if not found.any():
             return found
-        known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print", "iot")
+        known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print", "iot", *_LOGINS)
         return found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
 
     def measure(self, view: FlowView) -> Numbers:

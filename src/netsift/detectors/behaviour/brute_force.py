@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
-from netsift.detectors.behaviour.flows import to_service
+from netsift.detectors.behaviour.flows import is_internal_address, to_service
 from netsift.detectors.behaviour.words import at_port, hosts, lasted, number
 
 _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop", "smb", "directory", "rpc", "mail")
@@ -20,21 +20,24 @@ _LOGIN_WORDS = ("ssh", "rdp", "smb", "banner")
 class BruteForce:
     """Guessing and spraying of passwords against any service that has a login, by its port or by what it says.
 
-    What it assumes: one guess, or a few, is one connection, because services hang up; it is short and small, because
-    nothing but the login is said; and the connections are alike. ``attempts`` in ``gap_s``-bounded succession: people
-    mistype a few times. ``bytes_``: a login is 1 to 8 kB, encrypted ones included; a session is more. Spread:
-    ``alike``. ``interval_s``: the mean time between attempts; slower than that is a scheduled job, or a guesser with
-    more patience than this detector. Health checks read the banner and hang up, so the client has to speak as often as
-    a login needs. A directory hands out tickets by the dozen at every logon, so its answer counts only where it is
-    short, ``refusal_bytes``, which is what a refusal is. The endpoint mapper is asked before every remote procedure,
-    and mail servers deliver to each other without a login, so there it must be ``calls_1min`` a minute to each host. It
-    fails on guessing within one connection, on logins of web pages, and on programs that log in rightly again and again
-    with little to do.
+    What it assumes: one guess, or a few, is one connection, because services hang up; it is short and small,
+    because nothing but the login is said; and the connections are alike. ``attempts`` in ``gap_s``-bounded
+    succession: people mistype a few times. ``bytes_``: a login is 1 to 8 kB, encrypted ones included; a session is
+    more. Spread: ``alike``. ``interval_s``: the mean time between attempts; slower than that is a scheduled job, or
+    a guesser with patience: from outside no job is expected, so ``patient_attempts`` with ``patient_interval_s``
+    are enough. Health checks read the banner and hang up, so the client has to speak as often as a login needs. A
+    directory hands out tickets by the dozen at every logon, so its answer counts only where it is short,
+    ``refusal_bytes``, which is what a refusal is. The endpoint mapper is asked before every remote procedure, and
+    mail servers deliver to each other without a login, so there it must be ``calls_1min`` a minute to each host. It
+    fails on guessing within one connection, on logins of web pages, and on programs that log in rightly again and
+    again with little to do.
     """
 
     attempts: float = limit(8, "connections", "fewest connections to a login service")
     bytes_: float = limit(12_000, "bytes", "largest connection that is a login and nothing else")
     interval_s: float = limit(30, "s", "longest mean time between attempts")
+    patient_attempts: float = limit(20, "connections", "fewest connections of a patient guesser from outside")
+    patient_interval_s: float = limit(150, "s", "longest mean time between the attempts of a patient guesser")
     alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes")
     refusal_bytes: float = limit(500, "bytes", "longest answer of a directory that is a refusal")
     calls_1min: float = limit(20, "connections", "fewest calls of one endpoint mapper or mail relay in about a minute")
@@ -87,7 +90,9 @@ class BruteForce:
 
     def strength(self, episode: Episode) -> float:
         """Return attempts ÷ limit, 0 where they are slow or unlike each other."""
-        slow = episode.seconds / max(episode.flows - 1, 1) > self.interval_s
+        patient = episode.flows >= self.patient_attempts and not is_internal_address(episode.key[0])
+        interval_s = self.patient_interval_s if patient else self.interval_s
+        slow = episode.seconds / max(episode.flows - 1, 1) > interval_s
         mean = episode.fact("source_service_size_mean_10min")
         unlike = episode.fact("source_service_size_std_10min") > self.alike * mean
         return 0.0 if slow or unlike else (episode.flows + 2) / self.attempts
