@@ -19,11 +19,14 @@ def warmup() -> None:
 
     from netsift.cli.detect import default_model
     from netsift.kernels.jit import cache_directory
+    from netsift.detectors.novelty.isolation_forest import IsolationForestLearner
     from netsift.models.bundle import load_bundle
     from netsift.sources.warmup import compile_all
 
     bundle = load_bundle(default_model())
     bundle.explanation.contributions(np.zeros((1, len(bundle.manifest.features)), dtype=np.float32))
+    rows = np.zeros((16, 1), dtype=np.float32)
+    IsolationForestLearner(trees=1).fit(rows, 0).score(rows)
     compile_all()
     folder = cache_directory()
     place = f"kept in {folder}" if folder else "not kept: no cache directory can be written"
