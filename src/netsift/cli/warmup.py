@@ -18,8 +18,8 @@ def warmup() -> None:
     import numpy as np
 
     from netsift.cli.detect import default_model
-    from netsift.kernels.jit import cache_directory
     from netsift.detectors.novelty.isolation_forest import IsolationForestLearner
+    from netsift.kernels.jit import cache_directory
     from netsift.models.bundle import load_bundle
     from netsift.sources.warmup import compile_all
 
