@@ -8,6 +8,7 @@ from typing import Any, Final
 from tests.naive.containers import read_records
 from tests.naive.context import context_rows, is_group
 from tests.naive.decode import decode_all, join_fragments
+from tests.naive.isolation import path_lengths
 from tests.naive.link import find_ip
 from tests.naive.measure import (
     address_text,
@@ -59,6 +60,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "mean_and_deviation": mean_and_deviation,
     "meter_packets": meter,
     "oldest_flow": oldest_flow,
+    "path_lengths": path_lengths,
     "payload_kind": payload_kind,
     "prefetch": unchanged,
     "rebuild_index": find_flow,

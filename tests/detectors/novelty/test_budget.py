@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from netsift.detectors.novelty.budget import (
     ALERT_GAP_NS,
+    LEAST_SURPRISE,
     LONGEST_PAUSE_NS,
     NANOSECONDS_PER_DAY,
     AlertCurve,
@@ -100,6 +101,7 @@ def test_a_level_keeps_to_the_budget_or_says_that_it_cannot() -> None:
     assert not too_little.promised
     assert too_little.surprise == pytest.approx(6)
     assert curve.least_budget == 0.5
+    assert AlertCurve(np.array([5.0, 0.3]), np.array([1.0, 3.0]), 2.0).level(1e6).surprise == LEAST_SURPRISE
 
 
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=40), st.floats(0.01, 1000))

@@ -27,6 +27,9 @@ MOST_LEVELS: Final = 400
 DEFAULT_BUDGET: Final = 10.0
 """Alerts a day, what one person can look at beside other work."""
 
+LEAST_SURPRISE: Final = 2.0
+"""What is as common as 1 flow in 100 is not strange, however large the budget is."""
+
 _NEVER: Final = 60.0
 
 
@@ -54,8 +57,8 @@ class AlertCurve:
         within = np.flatnonzero((self.alerts + 1) / self.days <= budget)
         if len(within):
             # Flows of exactly this level were counted: what reaches it is within the budget.
-            return Level(float(self.levels[within[-1]]), promised=True)
-        highest = float(self.levels[0]) if len(self.levels) else 0.0
+            return Level(max(float(self.levels[within[-1]]), LEAST_SURPRISE), promised=True)
+        highest = max(float(self.levels[0]) if len(self.levels) else 0.0, LEAST_SURPRISE)
         if 1 / self.days <= budget:
             return Level(float(np.nextafter(highest, _NEVER)), promised=True)
         missing = float(np.log10(1 / (self.days * budget)))

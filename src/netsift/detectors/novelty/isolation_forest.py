@@ -35,25 +35,14 @@ class IsolationForestModel:
 
     def score(self, matrix: FeatureMatrix) -> Strangeness:
         """Return 2 to the power of −(mean path length ÷ usual), 0 to 1, shape (rows,)."""
+        from netsift.kernels.isolation import path_lengths
+
         total = np.zeros(len(matrix))
-        rows = np.arange(len(matrix))
-        for tree in range(len(self.feature)):
-            total += self.length[tree, self._leaves(tree, matrix, rows)]
+        rows = np.require(matrix, np.float32, ["C", "W"])
+        trees = (self.feature, self.threshold, self.left, self.right, self.length)
+        path_lengths(rows, *trees, MOST_DEPTH, total)
         strangeness: Strangeness = np.exp2(-total / len(self.feature) / self.usual)
         return strangeness
-
-    def _leaves(self, tree: int, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        feature, threshold, left, right = (
-            array[tree] for array in (self.feature, self.threshold, self.left, self.right)
-        )
-        node = np.zeros(len(matrix), np.int32)
-        for _ in range(MOST_DEPTH):
-            asked = feature[node]
-            if (asked == LEAF).all():
-                break
-            goes_left = matrix[rows, np.maximum(asked, 0)] <= threshold[node]
-            node = np.where(asked == LEAF, node, np.where(goes_left, left[node], right[node]))
-        return node
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the trees by name."""
