@@ -44,11 +44,7 @@ THEIRS: Final = {
     "ecod": ("pyod.models.ecod", "ECOD"),
     "autoencoders": ("pyod.models.pca", "PCA"),
 }
-<<<<<<< HEAD
 """What of PyOD each learner is held against; PCA, the linear autoencoder, needs no other framework."""
-=======
-"""What of PyOD each learner is held against; PCA is the linear autoencoder, the nearest without another framework."""
->>>>>>> novelty
 
 OPTIONS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "IForest": lambda seed: {"random_state": seed},

@@ -19,25 +19,17 @@ def warmup() -> None:
 
     from netsift.alerts.behaviour import BehaviourSearch
     from netsift.cli.detect import default_model
-<<<<<<< HEAD
-    from netsift.kernels.jit import CONTEXT, cache_directory, mark_compiled
-=======
     from netsift.detectors.novelty.isolation_forest import IsolationForestLearner
-    from netsift.kernels.jit import cache_directory
->>>>>>> novelty
+    from netsift.kernels.jit import CONTEXT, cache_directory, mark_compiled
     from netsift.models.bundle import load_bundle
     from netsift.sources.warmup import compile_all
 
     bundle = load_bundle(default_model())
     bundle.explanation.contributions(np.zeros((1, len(bundle.manifest.features)), dtype=np.float32))
-<<<<<<< HEAD
     BehaviourSearch().add(compile_all())
     mark_compiled(CONTEXT)
-=======
     rows = np.zeros((16, 1), dtype=np.float32)
     IsolationForestLearner(trees=1).fit(rows, 0).score(rows)
-    compile_all()
->>>>>>> novelty
     folder = cache_directory()
     place = f"kept in {folder}" if folder else "not kept: no cache directory can be written"
     typer.echo(f"compiled in {time.monotonic() - started:.1f} s, {place}", err=True)
