@@ -1,10 +1,18 @@
-"""Tests of the program see no rules or feedback of whoever runs them."""
+"""Tests of the program see no rules or feedback of whoever runs them, and no word of compiling."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
+from netsift.cli.warmup import warmup
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_kernels() -> None:
+    """Compile all kernels of this source, if no earlier run did: the program says once that it does."""
+    warmup()
 
 
 @pytest.fixture(autouse=True)

@@ -314,7 +314,7 @@ def test_a_signal_leaves_no_file(place: Path, number: int, status: int, said: st
     while not leftovers(place) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    assert process.wait(timeout=60) == status
+    assert process.wait(timeout=240) == status
     process.stdin.close()
     assert process.stderr is not None
     assert process.stderr.read().decode() == said
@@ -335,7 +335,7 @@ def test_a_reader_that_goes_away_is_nothing_to_talk_about(place: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=240) == 0
 
 
 def test_reading_that_stops_in_the_middle_keeps_the_rows(

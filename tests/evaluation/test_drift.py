@@ -22,7 +22,6 @@ from netsift.evaluation.drift import LEAST_ROWS, Drift, DriftWatch, ServiceDrift
 from netsift.evaluation.training import train
 from netsift.models.bundle import Bundle, bundle_bytes, load_bundle, parse_bundle
 from netsift.models.dataset import Sampling, read_dataset
-from netsift.models.features import FEATURES
 from netsift.models.labelled import LabelledInput
 from netsift.models.learners.forests import ForestSettings
 from netsift.models.learners.random_forest import RandomForest
@@ -30,7 +29,7 @@ from netsift.models.services import SERVICES, service_codes
 from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.flows import read_flows
 from tests.conftest import shared_data
-from tests.models.fitted import silent, small_bundle
+from tests.models.fitted import FEATURE_NAMES, silent, small_bundle
 from tests.models.traffic import random_batch
 
 STORED = Path(__file__).resolve().parent.parent / "models" / "stored"
@@ -45,7 +44,7 @@ def simulated() -> tuple[Bundle, pa.Table, pa.Table]:
             attacks = "none" if seed == 2 else "all"
             simulate(path, SimulationSettings(seed=seed, duration_s=400, clients=12, background=2, attacks=attacks))
         inputs = [LabelledInput(path) for path in captures[:2]]
-        dataset = read_dataset(inputs, [feature.name for feature in FEATURES], Sampling(max_rows_per_file=5000), silent)
+        dataset = read_dataset(inputs, FEATURE_NAMES, Sampling(max_rows_per_file=5000), silent)
         bundle = train(dataset, RandomForest(ForestSettings(trees=20, depth=10, seed=0)), 2, silent).bundle
         benign, mixed = (pa.Table.from_batches(list(read_flows([path]))) for path in captures[2:])
         return bundle, benign, mixed

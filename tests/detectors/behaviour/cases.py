@@ -254,12 +254,13 @@ def calls_home(calls: int) -> Traffic:
 
 
 def calls_home_over_the_web(calls: int) -> Traffic:
-    """A call every two minutes over TLS."""
+    """A call every two minutes over TLS, of a host that has been there for an hour."""
     traffic = Traffic()
+    traffic.talk(0, (CLIENT, SERVER), 80, [(">", GET, 0.01), ("<", PAGE, 0.01)])
     hello = b"\x16\x03\x01\x02\x00\x01" + bytes(511)
     for number in range(calls):
         said = [(">", hello, 0.01), ("<", bytes(1_800), 0.02), (">", bytes(300), 0.02), ("<", bytes(200), 0.02)]
-        traffic.talk(number * 120 + (number * 7 % 5 - 2) * 5, (CLIENT, OUTSIDE), 443, said)
+        traffic.talk(3_600 + number * 120 + (number * 7 % 5 - 2) * 5, (CLIENT, OUTSIDE), 443, said)
     return traffic
 
 

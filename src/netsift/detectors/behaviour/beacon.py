@@ -10,7 +10,6 @@ from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, S
 from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group
 from netsift.detectors.behaviour.words import at_port, lasted, number
 
-_WITH_THE_HOST_S = 1_800
 _MANY_CALLS, _SPREAD_OF_MANY = 60, 2.5
 """Of so many regular calls in an hour some may fetch more, as those that get something to do."""
 
@@ -23,15 +22,15 @@ _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop")
 class Beacon:
     """Regular connections of one host to one service outside, with jitter.
 
-    What it assumes: a person's connections come in bursts, a program's by the clock and of one size. ``calls`` to the
-    same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them): independent
-    arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than ``alike`` of their
-    mean. More than one call in ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures)
-    scores the same two things. Many web pages ask again every few seconds while they are open, so on ports of the web
-    it must go on for ``web_s``. Devices report home as regularly as any beacon: calls to the web that began with the
-    first that was seen of the host and went on for ``habit_s`` are its own. Known clocks (NTP, DNS, names, discovery,
-    and what things speak) are left out. It fails on beacons that keep one connection open and on jitter beyond half of
-    the interval.
+    What it assumes: a person's connections come in bursts, a program's by the clock and of one size. ``calls`` to
+    the same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them):
+    independent arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than
+    ``alike`` of their mean. More than one call in ``shortest_s`` is a program at work, not one that waits. RITA
+    (Active Countermeasures) scores the same two things. Many web pages ask again every few seconds while they are
+    open, so on ports of the web it must go on for ``web_s``. Devices report home as regularly as any beacon: calls
+    to the web that began within ``habit_s`` of the first that was seen of the host are its own. Known clocks (NTP,
+    DNS, names, discovery, and what things speak) are left out. It fails on beacons that keep one connection open,
+    on jitter beyond half of the interval, and on what called over the web before anybody looked.
     """
 
     calls: float = limit(12, "calls", "fewest calls to one service")
@@ -39,7 +38,7 @@ class Beacon:
     alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes")
     shortest_s: float = limit(1, "s", "shortest mean time between calls")
     web_s: float = limit(3_600, "s", "how long calls to a port of the web must go on")
-    habit_s: float = limit(43_200, "s", "calls to the web for so long, since the host came, are what it is for")
+    habit_s: float = limit(1_800, "s", "calls to the web that began so soon after the host came are what it is for")
     gap_s: float = limit(7_200, "s", "longest time without a suspicious flow within an episode")
     name: str = "beacon"
     category: str = "c2"
@@ -76,7 +75,7 @@ class Beacon:
     def strength(self, episode: Episode) -> float:
         """Return calls ÷ limit; on a port of the web, or how long they went on ÷ limit, if that is less."""
         began_s = episode.fact("source_age_s") - episode.fact("pair_age_s")
-        if episode.ports <= set(WEB_PORTS) and episode.seconds >= self.habit_s and began_s <= _WITH_THE_HOST_S:
+        if episode.ports <= set(WEB_PORTS) and began_s <= self.habit_s:
             return 0.0
         lasting = episode.seconds / self.web_s if episode.ports <= set(WEB_PORTS) else np.inf
         return min(episode.flows / self.calls, lasting)

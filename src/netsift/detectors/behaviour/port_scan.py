@@ -8,6 +8,8 @@ from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, S
 from netsift.detectors.behaviour.flows import tcp_probe, to_group, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
+_IN_ONE_GO_S = 600
+_POLLS = 2.5
 _REPEATED = 4
 """So many times the limit is a scan whatever else the two hosts do."""
 
@@ -16,12 +18,13 @@ _REPEATED = 4
 class PortScan:
     """SYN, connect, FIN, null, ACK and UDP scans of the ports of one host.
 
-    What it assumes: a scanner asks ports of which it does not know whether anybody listens, so that its flows carry no
-    payload, or, over UDP, get no answer; a client knows its port. ``ports``: a client that meets a dead server asks at
-    most a handful of ports of it (an application and its fallbacks), and pollers ask theirs over and over: of
-    ``repeats`` and more to each port it must be four times the ports. ``fruitless``: a scan of an open host may find
-    some ports open, so half of the pair's flows may succeed. It fails on scans of fewer ports, on those spread over
-    more than ``gap_s`` a port, and on idle scans, which show another source.
+    What it assumes: a scanner asks ports of which it does not know whether anybody listens, so that its flows carry
+    no payload, or, over UDP, get no answer; a client knows its port. ``ports``: a client that meets a dead server
+    asks at most a handful of ports of it (an application and its fallbacks), and pollers ask theirs over and over:
+    of ``repeats`` and more to each port (2.5 over more than ten minutes, because a scanner asks again at once or
+    not at all) it must be four times the ports. ``fruitless``: a scan of an open host may find some ports open, so
+    half of the pair's flows may succeed. It fails on scans of fewer ports, on those spread over more than ``gap_s``
+    a port, and on idle scans, which show another source.
     """
 
     ports: float = limit(5, "ports", "fewest ports of one host")
@@ -60,7 +63,8 @@ class PortScan:
         few = len(episode.ports) < _REPEATED * self.ports
         if few and probes < self.fruitless * episode.fact("pair_flows_1h"):
             return 0.0
-        repeated = episode.flows >= self.repeats * len(episode.ports)
+        often = self.repeats if episode.seconds <= _IN_ONE_GO_S else _POLLS
+        repeated = episode.flows >= often * len(episode.ports)
         return len(episode.ports) / (_REPEATED * self.ports if repeated else self.ports)
 
     def reason(self, episode: Episode) -> str:
