@@ -81,7 +81,7 @@ def test_wrong_arguments_are_refused_in_one_sentence(folder: Path) -> None:
     assert "must look like 10/day" in run.errors
     run = netsift("detect", flows, "--baseline", flows)
     assert run.status == 1
-    assert "not a netsift" in run.errors
+    assert "not a netsift baseline" in run.errors
     run = netsift("learn", flows, "-o", flows)
     assert run.status == 2
     few = folder / "few.parquet"

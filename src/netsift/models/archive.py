@@ -53,10 +53,11 @@ def packed(members: Mapping[str, bytes], limits: Mapping[str, int] = MEMBER_LIMI
     return buffer.getvalue()
 
 
-def unpacked(content: bytes, limits: Mapping[str, int] = MEMBER_LIMITS) -> dict[str, bytes]:
+def unpacked(content: bytes, limits: Mapping[str, int] = MEMBER_LIMITS, what: str = "model") -> dict[str, bytes]:
     """Return the members of a bundle's bytes; nothing is written anywhere.
 
-    ``limits`` are the members that there may be and their greatest unpacked sizes in bytes.
+    ``limits`` are the members that there may be and their greatest unpacked sizes in bytes; ``what`` names the kind of
+    file in errors.
 
     Raises:
         InputError: it is no zip file, or its members are not those of a bundle in name, number, size or packing.
@@ -68,7 +69,7 @@ def unpacked(content: bytes, limits: Mapping[str, int] = MEMBER_LIMITS) -> dict[
             _check_length(entries, len(content))
             return {entry.filename: _member(archive, entry) for entry in entries}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
-        raise InputError("the file is not a netsift model, or it is damaged") from error
+        raise InputError(f"the file is not a netsift {what}, or it is damaged") from error
 
 
 def _check_members(entries: list[zipfile.ZipInfo], limits: Mapping[str, int]) -> None:

@@ -166,7 +166,7 @@ def load_baseline(path: Path) -> Baseline:
 
 def parse_baseline(content: bytes) -> Baseline:
     """Check the bytes of a baseline and return it. Raises InputError as :func:`load_baseline` does."""
-    members = unpacked(content, LIMITS)
+    members = unpacked(content, LIMITS, "baseline")
     manifest = _manifest(members[MANIFEST])
     if hashlib.sha256(members[ARRAYS]).hexdigest() != manifest.arrays_sha256:
         raise InputError(f"the baseline's {ARRAYS} is not what its manifest says")
