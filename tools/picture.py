@@ -11,7 +11,7 @@ from rich.console import Console
 from netsift.alerts.behaviour import BehaviourSearch
 from netsift.alerts.detection import detect
 from netsift.alerts.pipeline import ModelSearch
-from netsift.cli.detect import default_model
+from netsift.cli.detect import DEFAULT_RATE, default_model
 from netsift.cli.incidents import RANKING, alerts_table
 from netsift.cli.progress import counted
 from netsift.models.bundle import load_bundle
@@ -20,7 +20,6 @@ from netsift.sources.flows import read_flows
 ROOT: Final = Path(__file__).resolve().parent.parent
 CAPTURE: Final = ROOT / "examples" / "demo.pcap.gz"
 PICTURE: Final = ROOT / "docs" / "images" / "incidents.svg"
-FALSE_POSITIVE_RATE: Final = 0.01
 ROWS: Final = 6
 WIDTH: Final = 100
 
@@ -28,7 +27,7 @@ WIDTH: Final = 100
 def main() -> None:
     """Detect, draw and write."""
     bundle = load_bundle(default_model())
-    search = ModelSearch.of(bundle, FALSE_POSITIVE_RATE)
+    search = ModelSearch.of(bundle, DEFAULT_RATE)
     found = detect(read_flows(CAPTURE), BehaviourSearch(), search)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print("$ netsift detect examples/demo.pcap.gz")

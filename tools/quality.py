@@ -27,7 +27,7 @@ from netsift.evaluation.running import evaluate, scores_of
 from netsift.models.artefacts import artefact
 from netsift.models.choice import choose_features
 from netsift.models.dataset import Dataset, Sampling, read_dataset
-from netsift.models.features import FEATURES, MISSING, FeatureMatrix
+from netsift.models.features import FLOW_FEATURES, MISSING, FeatureMatrix
 from netsift.models.labelled import BENIGN, LabelledInput, labelled_batches
 from netsift.models.learners import DEFAULT, LEARNERS
 from netsift.models.learners.base import Learner
@@ -43,7 +43,7 @@ CIC, CAPTURES, SIMULATED = "CIC-IDS2017", "public captures", "simulated"
 UNSW, IOT = "UNSW-NB15", "IoT-23"
 SAMPLING: Final = Sampling(max_rows=60_000, max_rows_per_file=5_000)
 OF_A_NETWORK: Final = Sampling(max_rows_per_file=5_000, max_rows_per_network=6_000)
-COLUMNS: Final = tuple(feature.name for feature in FEATURES if not artefact(feature.name))
+COLUMNS: Final = tuple(feature.name for feature in FLOW_FEATURES if not artefact(feature.name))
 RATES: Final = (0.01, 0.001)
 SEEDS: Final = (101, 102, 103)
 DAY_NS: Final = 86_400_000_000_000

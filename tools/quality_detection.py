@@ -29,6 +29,7 @@ from netsift.alerts.behaviour import BehaviourSearch  # noqa: E402
 from netsift.alerts.detection import Detected, detect  # noqa: E402
 from netsift.alerts.pipeline import ModelSearch  # noqa: E402
 from netsift.alerts.schema import Alert  # noqa: E402
+from netsift.cli.detect import DEFAULT_RATE  # noqa: E402
 from netsift.errors import InputError  # noqa: E402
 from netsift.models.bundle import Bundle, load_bundle  # noqa: E402
 from netsift.models.context import with_needed_context  # noqa: E402
@@ -43,7 +44,6 @@ from tools.quality_judged import JUDGED, VERDICTS  # noqa: E402
 
 PAGE: Final = ROOT / "docs" / "quality.md"
 MODEL: Final = ROOT / "src" / "netsift" / "models" / "default.netsift"
-RATE: Final = 0.01
 MARK: Final = "\n## What netsift detect finds\n"
 PARTS: Final = tuple(range(9_101, 9_109))
 PART: Final = SimulationSettings(duration_s=10_800)
@@ -119,7 +119,7 @@ class Searcher:
         """Return what behaviours, and the model unless told otherwise, find in flows."""
         if not model:
             return detect(batches, BehaviourSearch(), None)
-        search = ModelSearch.of(self._bundle, RATE, required=False)
+        search = ModelSearch.of(self._bundle, DEFAULT_RATE, required=False)
         return detect(with_needed_context(batches, self._bundle.manifest.feature_names), BehaviourSearch(), search)
 
 
@@ -255,7 +255,7 @@ def part(captures: Sequence[Found], logs: dict[str, Detected], days: Sequence[Da
     """Return the part of the page."""
     return "\n".join(
         [
-            HEAD.format(rate=RATE, learned=sum(one.learned for one in captures), captures=len(captures)),
+            HEAD.format(rate=DEFAULT_RATE, learned=sum(one.learned for one in captures), captures=len(captures)),
             *targets(captures, days),
             SETS.format(visible=", ".join(f"*{name}*" for name in VISIBLE)),
             *by_category(captures),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
+from netsift.alerts.incidents import incidents_of
 from netsift.alerts.schema import Alert, AlertColumn, FlowReference
 
 SECOND: Final = 1_000_000_000
@@ -44,3 +47,10 @@ SCAN: Final = Alert(
 def made(number: int = 1, **changes: Any) -> Alert:
     """Return :data:`SCAN` under another id with some fields changed."""
     return replace(SCAN, id=f"{number:016x}", **changes)
+
+
+def alerts_file(path: Path, *alerts: Alert) -> Path:
+    """Write alerts and their incidents as JSON lines, incidents first; return the path."""
+    every = [*incidents_of(alerts), *alerts]
+    path.write_text("".join(json.dumps(one.as_json()) + "\n" for one in every))
+    return path

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pytest
 
 from netsift.alerts.grouping import FindingGroups
-from netsift.alerts.pipeline import find
+from netsift.alerts.pipeline import Detection, ModelSearch
 from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
+from netsift.models.manifest import Reference
 from tests.models.fitted import small_bundle
 from tests.models.traffic import random_batch
+
+
+def find(
+    flows: Iterable[pa.RecordBatch],
+    detector: ModelDetector,
+    reference: Reference,
+    threshold: float,
+    groups: FindingGroups | None = None,
+    *,
+    with_too_few: bool = False,
+) -> Detection:
+    """Return what a model finds in batches."""
+    search = ModelSearch(detector, reference, threshold, groups)
+    for batch in flows:
+        search.add(batch)
+    return search.settle(with_too_few=with_too_few)
 
 
 def batches() -> list[pa.RecordBatch]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from netsift.cli.warmup import warmup
+from tests.cli.running import Program, program
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,3 +21,9 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give every test a configuration and a state folder of its own."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Return the program, run in this process."""
+    return program(monkeypatch, capsysbinary)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import netsift
-from tests.cli.running import Program, Run, finish, leftovers, program, start
+from tests.cli.running import Program, Run, finish, leftovers, start
 from tests.conftest import shared_captures
 from tests.fuzz import frames
 from tests.fuzz.seeds import pcap, pcapng
@@ -24,12 +24,6 @@ from tests.fuzz.seeds import pcap, pcapng
 GOOD = pcap("good", frames.conversation(12)).data
 SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))"
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the system has no such limit or device")
-
-
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
 
 
 @pytest.fixture(autouse=True)

@@ -8,15 +8,9 @@ import pytest
 
 from netsift.errors import ExitStatus
 from netsift.sources.catalogue import CATALOGUE, DataFile, DataSet
-from tests.cli.running import Program, program
+from tests.cli.running import Program
 from tests.sources.test_collection import CONTENT, DIGEST, data_set
 from tests.sources.web import Behaviour, serving
-
-
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Run the program in this process."""
-    return program(monkeypatch, capsysbinary)
 
 
 def listed(monkeypatch: pytest.MonkeyPatch, one: DataSet) -> None:

@@ -23,7 +23,7 @@ from netsift.cli.progress import counted
 from netsift.errors import InputError, OutputError, UsageError
 from netsift.models.bundle import load_bundle, save_bundle
 from netsift.sources.flows import read_flows
-from tests.cli.running import Program, program
+from tests.cli.running import Program
 from tests.fuzz import frames
 from tests.fuzz.seeds import pcap
 from tests.models.fitted import small_bundle
@@ -67,12 +67,6 @@ def flows(tmp_path: Path) -> Path:
 def detect(*arguments: object) -> Result:
     """Run ``netsift detect``."""
     return CliRunner().invoke(application, ["detect", *map(str, arguments)], catch_exceptions=False)
-
-
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
 
 
 def rows(result: Result) -> list[str]:

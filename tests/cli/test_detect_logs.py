@@ -8,18 +8,12 @@ from pathlib import Path
 import pytest
 
 from netsift.cli.detect import default_model
-from tests.cli.running import Program, program
+from tests.cli.running import Program
 
 FIELDS = """
     ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state missed_bytes
     history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes
     """.split()  # noqa: SIM905 - shorter than a list
-
-
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
 
 
 @pytest.fixture

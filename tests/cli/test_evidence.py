@@ -15,16 +15,10 @@ from typer.testing import CliRunner
 
 from netsift.cli.main import application
 from netsift.sources.flows import read_flows
-from tests.cli.running import Program, finish, leftovers, program, start
+from tests.cli.running import Program, finish, leftovers, start
 from tests.conftest import ROOT
 
 DEMO = ROOT / "examples" / "demo.pcap.gz"
-
-
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
 
 
 @pytest.fixture(scope="module")

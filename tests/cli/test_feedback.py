@@ -9,30 +9,20 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from netsift.alerts.incidents import incidents_of
 from netsift.models.labelled import LabelledInput, labelled_batches
 from netsift.sources.statistics import ReadStatistics
-from tests.alerts.made import SCAN, made
-from tests.cli.running import Program, program
+from tests.alerts.made import SCAN, alerts_file, made
+from tests.cli.running import Program
 from tests.conftest import ROOT
 
 DEMO = ROOT / "examples" / "demo.pcap.gz"
 TUNNEL = made(2, category="tunnel", reason="long \x1b[2J")
 
 
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
-
-
 @pytest.fixture
 def alerts(tmp_path: Path) -> Path:
     """Return a file of two alerts and their incident."""
-    path = tmp_path / "alerts.jsonl"
-    every = [*incidents_of([SCAN, TUNNEL]), SCAN, TUNNEL]
-    path.write_text("".join(json.dumps(one.as_json()) + "\n" for one in every))
-    return path
+    return alerts_file(tmp_path / "alerts.jsonl", SCAN, TUNNEL)
 
 
 def test_verdicts_are_kept_and_listed(run: Program, alerts: Path, tmp_path: Path) -> None:

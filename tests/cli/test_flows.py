@@ -19,18 +19,12 @@ from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.flows.columns import arrow_schema
 from netsift.flows.write import FORMATS
 from netsift.kernels.layout import SKIP_REASONS
-from tests.cli.running import Program, finish, program, start
+from tests.cli.running import Program, finish, start
 from tests.conftest import ROOT
 from tests.fuzz import frames
 from tests.fuzz.seeds import Builder, pcap, pcapng
 
 PACKETS = frames.conversation(12) + frames.network_oddities() + frames.encapsulations()
-
-
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
 
 
 @pytest.fixture

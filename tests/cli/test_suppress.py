@@ -9,29 +9,19 @@ from typing import Any
 
 import pytest
 
-from netsift.alerts.incidents import incidents_of
 from netsift.alerts.stored import stored_alerts
-from tests.alerts.made import SCAN, made
-from tests.cli.running import Program, program
+from tests.alerts.made import SCAN, alerts_file, made
+from tests.cli.running import Program
 from tests.conftest import ROOT
 
 DEMO = ROOT / "examples" / "demo.pcap.gz"
 FLOOD = made(2, category="flood", severity="high", sources=("10.0.9.9",), targets=("10.0.8.8",), reason="many \x1b[2J")
 
 
-@pytest.fixture(name="run")
-def run_fixture(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Program:
-    """Return the program, run in this process."""
-    return program(monkeypatch, capsysbinary)
-
-
 @pytest.fixture
 def alerts(tmp_path: Path) -> Path:
     """Return a file of two past alerts and their incidents."""
-    path = tmp_path / "alerts.jsonl"
-    every = [*incidents_of([SCAN, FLOOD]), SCAN, FLOOD]
-    path.write_text("".join(json.dumps(one.as_json()) + "\n" for one in every))
-    return path
+    return alerts_file(tmp_path / "alerts.jsonl", SCAN, FLOOD)
 
 
 def added(run: Program, *scope: object) -> str:

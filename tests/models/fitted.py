@@ -6,18 +6,17 @@ from functools import cache
 
 import pyarrow as pa
 
-from netsift.context.schema import CONTEXT_COLUMNS
 from netsift.evaluation.training import Trained, train
 from netsift.models.bundle import Bundle
 from netsift.models.dataset import Dataset, Sampling, read_dataset
-from netsift.models.features import FEATURES
+from netsift.models.features import FLOW_FEATURES
 from netsift.models.labelled import LabelledInput
 from netsift.models.learners.forests import ForestSettings
 from netsift.models.learners.random_forest import RandomForest
 from tests.models.traffic import labelled_batch
 
 SMALL = RandomForest(ForestSettings(trees=10, depth=6, seed=5))
-FEATURE_NAMES = tuple(feature.name for feature in FEATURES if feature.name not in CONTEXT_COLUMNS)
+FEATURE_NAMES = tuple(feature.name for feature in FLOW_FEATURES)
 
 
 def silent(stage: str, done: int, total: int) -> None:

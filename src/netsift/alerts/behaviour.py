@@ -10,11 +10,14 @@ import pyarrow as pa
 
 from netsift.alerts.episodes import Episodes
 from netsift.alerts.phrases import phrase
-from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id
+from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id, graver
 from netsift.context.tracker import REQUIRED_COLUMNS, ContextSettings, ContextTracker
 from netsift.detectors.behaviour import BEHAVIOURS
-from netsift.detectors.behaviour.base import SEVERITIES, Behaviour, Episode, FlowView
+from netsift.detectors.behaviour.base import Behaviour, Episode, FlowView
 from netsift.flows.schema import BY_NAME
+
+GRAVE_STRENGTH: Final = 10
+"""From so many times its limit on a behaviour is one severity graver."""
 
 _NO_PORT: Final = -1
 _PORTS: Final = ("src_port", "dst_port")
@@ -71,9 +74,7 @@ def confidence_of(strength: float) -> float:
 
 
 def _alert(behaviour: Behaviour, episode: Episode, strength: float) -> Alert:
-    severity = behaviour.severity
-    if strength >= 10 and severity != SEVERITIES[-1]:
-        severity = SEVERITIES[SEVERITIES.index(severity) + 1]
+    severity = str(behaviour.severity)
     members = (sorted(episode.sources), sorted(episode.targets), sorted(episode.ports))
     cut = episode.truncated or any(len(names) > MOST_MEMBERS for names in members)
     return Alert(
@@ -81,7 +82,7 @@ def _alert(behaviour: Behaviour, episode: Episode, strength: float) -> Alert:
         kind="alert",
         start_ns=episode.start_ns,
         end_ns=episode.end_ns,
-        severity=str(severity),
+        severity=graver(severity) if strength >= GRAVE_STRENGTH else severity,
         confidence=confidence_of(strength),
         category=behaviour.category,
         technique=behaviour.technique,

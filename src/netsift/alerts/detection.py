@@ -34,7 +34,7 @@ class Detected:
     ``flagged`` flows reached the model's threshold; of them ``too_few`` are too few for what they look like, and
     ``unconfirmed`` no other detector saw, and the model alone is not believed: neither is an alert. ``overflow`` flows,
     the model's or
-    suspicious ones, found no room. ``evicted`` hosts, pairs and services were forgotten before their time
+    suspicious ones, found no room. ``evicted`` hosts, pairs, services and triples were forgotten before their time
     (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
     ``missing_features``, the model did not see them. ``usual`` alerts were left out because the baseline knows what
     they tell.
@@ -101,7 +101,7 @@ def detect(
         overflow=(settled.overflow if settled else 0)
         + (behaviours.overflow_flows if behaviours else 0)
         + (novelty.overflow_flows if novelty else 0),
-        evicted=behaviours.tracker.counts.entities_evicted if behaviours else 0,
+        evicted=behaviours.tracker.counts.evicted if behaviours else 0,
         missing_columns=blind,
         missing_features=model.missing_columns if model is not None else (),
         alerts=tuple(in_order(alerts)),

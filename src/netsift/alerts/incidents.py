@@ -20,12 +20,15 @@ from math import prod
 from typing import Final
 
 from netsift.alerts.from_model import MODEL
-from netsift.alerts.schema import SEVERITIES, Alert, alert_id, utc_text
+from netsift.alerts.schema import Alert, alert_id, graver, utc_text
 from netsift.detectors.behaviour.words import counted, lasted
 
 LINK_GAP_NS: Final = 3_600 * 1_000_000_000
 MANY_SOURCES: Final = 8
 """From so many sources of the same category at one target on, they are one incident."""
+
+MANY_STAGES: Final = 3
+"""From so many stages of an intrusion on an incident is one severity graver than its gravest alert."""
 
 MOST_ACTORS: Final = 8
 """An alert of more sources has no actor: nobody did it alone, and forged sources did nothing at all."""
@@ -154,6 +157,7 @@ def spreading(alerts: Iterable[Alert]) -> Iterator[Alert]:
 
 
 def _spread(host: str, before: Alert, alert: Alert) -> Alert:
+    doing = "guessing credentials" if alert.category == "brute_force" else alert.category.replace("_", " ")
     minutes = (alert.start_ns - before.start_ns) / 60e9
     who = before.sources[0] if len(before.sources) == 1 else f"{len(before.sources)} hosts"
     return replace(
@@ -164,22 +168,15 @@ def _spread(host: str, before: Alert, alert: Alert) -> Alert:
         technique="T1210",
         sources=(host,),
         detectors=("spreading",),
-        reason=f"{host} began {_words(alert.category)} {minutes:.0f} min after {who} had done so to it",
+        reason=f"{host} began {doing} {minutes:.0f} min after {who} had done so to it",
         columns=(),
     )
-
-
-def _words(category: str) -> str:
-    return {"scan": "scanning", "brute_force": "guessing credentials"}.get(category, category.replace("_", " "))
 
 
 def _incident(members: Sequence[Alert]) -> Alert:
     """Return the incident of alerts in order of time."""
     gravest = in_order(members)[0]
     stages = [stage for stage in _STAGES if any(alert.category == stage for alert in members)]
-    severity = gravest.severity
-    if len(stages) >= 3 and severity != SEVERITIES[-1]:
-        severity = SEVERITIES[SEVERITIES.index(severity) + 1]
     surest = {name: 0.0 for alert in members for name in alert.detectors}
     for alert in members:
         for name in alert.detectors:
@@ -190,7 +187,7 @@ def _incident(members: Sequence[Alert]) -> Alert:
         kind="incident",
         start_ns=min(alert.start_ns for alert in members),
         end_ns=max(alert.end_ns for alert in members),
-        severity=severity,
+        severity=graver(gravest.severity) if len(stages) >= MANY_STAGES else gravest.severity,
         confidence=1 - prod(1 - confidence for confidence in surest.values()),
         sources=_united(alert.sources for alert in members),
         targets=_united(alert.targets for alert in members),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -129,23 +129,6 @@ class ModelSearch:
             shown += [(group, True) for group in settled.too_few]
         findings = _findings(shown, self._detector, self._reference)
         return Detection(self.flows, self.packets, self.flagged, too_few, self._groups.overflow_flows, findings)
-
-
-def find(
-    batches: Iterable[pa.RecordBatch],
-    detector: Detector,
-    reference: Reference,
-    threshold: float,
-    groups: FindingGroups | None = None,
-    observe: Callable[[Scores], None] | None = None,
-    *,
-    with_too_few: bool = False,
-) -> Detection:
-    """Return what a model finds in batches, as :class:`ModelSearch` does."""
-    search = ModelSearch(detector, reference, threshold, groups, observe)
-    for batch in batches:
-        search.add(batch)
-    return search.settle(with_too_few=with_too_few)
 
 
 def _findings(shown: list[tuple[Group, bool]], detector: Detector, reference: Reference) -> tuple[Finding, ...]:

@@ -158,6 +158,11 @@ class Alert:
         }
 
 
+def graver(severity: str) -> str:
+    """Return the next higher severity; the highest stays."""
+    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
+
+
 def alert_id(kind: str, detector: str, entities: Sequence[str], start_ns: int) -> str:
     """Return the id of what a detector found of some entities from a time on."""
     return _digest((kind, detector, *entities, start_ns))

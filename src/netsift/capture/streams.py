@@ -241,16 +241,3 @@ def _files_below(folder: Path) -> list[str]:
         if not name.startswith(".")
     )
     return sorted(str(path) for path in below if path.is_file())
-
-
-def first_bytes(name: str, count: int) -> bytes:
-    """Return the first ``count`` decompressed bytes of a file; fewer when it is shorter."""
-    buffer = memoryview(bytearray(count))
-    filled = 0
-    with contextlib.closing(OpenedInput(name)) as stream:
-        while filled < count:
-            taken = stream.readinto(buffer[filled:])
-            if not taken:
-                break
-            filled += taken
-    return bytes(buffer[:filled])

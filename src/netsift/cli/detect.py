@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 _COLUMNS_NAMED: Final = 3
 
+DEFAULT_RATE: Final = 0.01
+"""Share of ordinary flows that the model may flag unless told otherwise."""
+
 FOUND: Final = 4
 """Exit status of ``--fail-on`` when there is an incident of that severity."""
 
@@ -113,7 +116,7 @@ Everything = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is looked for, and with what."""
 
@@ -149,7 +152,7 @@ def detect(
     ] = OutputFormat.NETSIFT,
     explain: Explain = None,
     fail_on: FailOnSeverity = None,
-    false_positive_rate: FalsePositiveRate = 0.01,
+    false_positive_rate: FalsePositiveRate = DEFAULT_RATE,
     limit: Annotated[int, typer.Option(min=1, help="Incidents shown.")] = 20,
     everything: Everything = False,
     baseline: Baseline = None,
@@ -173,7 +176,15 @@ def detect(
     novelty = novelty_search(baseline, alert_budget, online, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
     task = Task(
-        inputs, settings, bundle, false_positive_rate, everything, quiet, suppression, model is not None, novelty
+        inputs=inputs,
+        settings=settings,
+        bundle=bundle,
+        rate=false_positive_rate,
+        everything=everything,
+        quiet=quiet,
+        suppression=suppression,
+        model_chosen=model is not None,
+        novelty=novelty,
     )
     statistics = ReadStatistics()
     found, drift = look(task, statistics)

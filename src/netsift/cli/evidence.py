@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from netsift.cli.detect import Task, default_model, look, suppression_options
+from netsift.cli.detect import DEFAULT_RATE, Task, default_model, look, suppression_options
 from netsift.cli.options import STANDARD_STREAM, ModelKey, Quiet, keep_apart, reads_captures, with_options
 from netsift.cli.progress import announce_compilation, counted, report_statistics, with_progress
 from netsift.errors import InputError, UsageError
@@ -85,7 +85,16 @@ def evidence(
         members = _stored(alerts, alert)
     else:
         bundle = None if no_model else load_bundle(model or default_model(), key)
-        task = Task(capture, settings, bundle, 0.01, False, quiet, suppression, model is not None)
+        task = Task(
+            inputs=capture,
+            settings=settings,
+            bundle=bundle,
+            rate=DEFAULT_RATE,
+            everything=False,
+            quiet=quiet,
+            suppression=suppression,
+            model_chosen=model is not None,
+        )
         members = _searched(task, alert)
     statistics = ReadStatistics()
     announce_compilation(quiet=quiet)

@@ -72,6 +72,11 @@ class ContextCounts:
     entities_evicted: int = 0
     triples_evicted: int = 0
 
+    @property
+    def evicted(self) -> int:
+        """All that made room."""
+        return self.entities_evicted + self.triples_evicted
+
 
 @dataclass(slots=True)
 class _Tables:

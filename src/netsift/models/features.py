@@ -54,17 +54,23 @@ class Feature:
     categories: tuple[str, ...] = ()
 
 
-def _features() -> tuple[Feature, ...]:
-    columns = [column for column in schema.COLUMNS if not column.identity and column.kind not in _LISTS]
-    return (
-        *(Feature(column.name, column.unit, column.categories) for column in columns),
-        *(Feature(name, each.column.unit) for name, each in CONTEXT_COLUMNS.items() if each.place != AGE),
-        Feature(SERVICE, "", SERVICES),
-    )
+FLOW_FEATURES: Final = (
+    *(
+        Feature(column.name, column.unit, column.categories)
+        for column in schema.COLUMNS
+        if not column.identity and column.kind not in _LISTS
+    ),
+    Feature(SERVICE, "", SERVICES),
+)
+"""Every feature that a flow has by itself, in the order of the schema."""
 
+CONTEXT_FEATURES: Final = tuple(
+    Feature(name, each.column.unit) for name, each in CONTEXT_COLUMNS.items() if each.place != AGE
+)
+"""Every feature that the flows around a flow give it; ages, which depend on when a capture began, are none."""
 
-FEATURES: Final = _features()
-"""Every feature a model may use, in the order of the schema."""
+FEATURES: Final = (*FLOW_FEATURES[:-1], *CONTEXT_FEATURES, FLOW_FEATURES[-1])
+"""Every feature a model may use, the service last."""
 
 BY_NAME: Final[dict[str, Feature]] = {feature.name: feature for feature in FEATURES}
 

@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from netsift.context.tracker import address_hashes
 from netsift.errors import InputError
-from netsift.flows.schema import BY_NAME
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.bool_]
@@ -264,8 +263,3 @@ class Behaviour(Protocol):
 def needs_several(behaviour: Behaviour) -> bool:
     """Return whether a behaviour says, as ``needs_several``, that an episode of one flow is never an alert of it."""
     return bool(getattr(behaviour, "needs_several", False))
-
-
-def unit_of(name: str) -> str:
-    """Return the unit of a column of the flow schema, empty for others."""
-    return BY_NAME[name].unit if name in BY_NAME else ""

@@ -10,14 +10,13 @@ from typing import Concatenate, Final, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
+from netsift.context.tracker import FAILED_STATES
 from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Numbers, Rows
 from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
 
 Names = ParamSpec("Names")
 
 WEB_PORTS: Final = PORTS_BY_SERVICE["web"]
-NEVER_CAME_ABOUT: Final = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
-GROUP_PREFIXES: Final = ("ff", "22", "23", "255.")
 
 _HIGH_PORT: Final = 1024
 _ECHO_REQUESTS: Final = (8, 128)
@@ -98,7 +97,7 @@ def unanswered(view: FlowView) -> Rows:
 def tcp_probe(view: FlowView) -> Rows:
     """Return which TCP flows carried nothing: refused, unanswered, or ended before anybody said a word."""
     empty = (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= _MOST_PROBE_PACKETS)
-    fruitless = view.among("conn_state", NEVER_CAME_ABOUT) | unanswered(view) | (view.number("rst_packets") > 0)
+    fruitless = view.among("conn_state", FAILED_STATES) | unanswered(view) | (view.number("rst_packets") > 0)
     found: Rows = tcp(view) & empty & fruitless
     return found
 
