@@ -176,16 +176,9 @@ def detect(
     novelty = novelty_search(baseline, alert_budget, online, quiet=quiet)
     bundle = None if no_model else load_bundle(chosen, key)
     task = Task(
-        inputs=inputs,
-        settings=settings,
-        bundle=bundle,
-        rate=false_positive_rate,
-        everything=everything,
-        quiet=quiet,
-        suppression=suppression,
-        model_chosen=model is not None,
-        novelty=novelty,
-    )
+        inputs=inputs, settings=settings, bundle=bundle, rate=false_positive_rate, everything=everything, quiet=quiet,
+        suppression=suppression, model_chosen=model is not None, novelty=novelty,
+    )  # fmt: skip
     statistics = ReadStatistics()
     found, drift = look(task, statistics)
     report_statistics(statistics, stats, quiet=True, more=_counts(found))

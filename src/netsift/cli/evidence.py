@@ -86,15 +86,9 @@ def evidence(
     else:
         bundle = None if no_model else load_bundle(model or default_model(), key)
         task = Task(
-            inputs=capture,
-            settings=settings,
-            bundle=bundle,
-            rate=DEFAULT_RATE,
-            everything=False,
-            quiet=quiet,
-            suppression=suppression,
-            model_chosen=model is not None,
-        )
+            inputs=capture, settings=settings, bundle=bundle, rate=DEFAULT_RATE, everything=False, quiet=quiet,
+            suppression=suppression, model_chosen=model is not None,
+        )  # fmt: skip
         members = _searched(task, alert)
     statistics = ReadStatistics()
     announce_compilation(quiet=quiet)
