@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -20,6 +20,7 @@ from netsift.files import whole_file
 if TYPE_CHECKING:
     from netsift.alerts.schema import Alert
     from netsift.alerts.suppression import Suppression
+    from netsift.capture.writer import CapturedPacket, PacketWriter
     from netsift.sources.captures import CaptureSettings
 
 HELP = """
@@ -93,12 +94,9 @@ def evidence(
     statistics = ReadStatistics()
     announce_compilation(quiet=quiet)
     packets = chosen_packets(capture, Coverage(members).chooses, statistics, inner_tunnels=settings.inner_tunnels)
-    written = 0
     with _opened(output) as file:
         writer = writer_for(output if output != STANDARD_STREAM else Path("-.pcap"), file)
-        for packet in with_progress(packets, statistics, quiet=quiet):
-            writer.write(packet)
-            written += 1
+        written = _write(with_progress(packets, statistics, quiet=quiet), writer)
         if not written:
             raise InputError(f"no packet of {alert} among {counted(statistics.capture.packets_read, 'packet')} read")
     report_statistics(statistics, None, quiet=True)
@@ -145,6 +143,15 @@ def _searched(task: Task, wanted: str) -> list[Alert]:
         return named_alert(lambda: (*found.incidents, *found.alerts, *found.suppressed), wanted)[1]
     except InputError as error:
         raise InputError(f"{error} in these captures; name the file of alerts with --alerts") from None
+
+
+def _write(packets: Iterable[CapturedPacket], writer: PacketWriter) -> int:
+    """Write packets and return their number."""
+    written = 0
+    for packet in packets:
+        writer.write(packet)
+        written += 1
+    return written
 
 
 @contextlib.contextmanager
