@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,24 +9,23 @@ import pytest
 
 from tests.flows.traffic import busy
 from tests.flows.writing import pcap
+from tests.peak_memory import peak_kib
 
 MOST_GROWTH = 1.05
 READ = """
-import resource, sys
+import sys
 import netsift
 from netsift.sources.captures import CaptureSettings
 rows = sum(batch.num_rows for batch in netsift.read_flows(sys.argv[1], CaptureSettings(threads=int(sys.argv[2]))))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, rows)
+print(rows)
 """
 
 
 def peak(path: Path, threads: int) -> int:
-    """Return the peak resident memory of a process of its own that reads a capture, in the system's unit."""
-    command = [sys.executable, "-c", READ, str(path), str(threads)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    kibibytes, rows = done.stdout.split()
+    """Return the peak resident memory in KiB of a process of its own that reads a capture."""
+    kibibytes, (rows,) = peak_kib(READ, str(path), str(threads))
     assert int(rows) > 0
-    return int(kibibytes)
+    return kibibytes
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is counted another way there")

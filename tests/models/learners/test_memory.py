@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
+
+from tests.peak_memory import peak_kib
 
 MOST_PEAK_MIB = 1536
 MOST_GROWTH_MIB = 64
 COLUMNS = 80
 FIT = f"""
-import resource, sys
+import sys
 import numpy as np
 from netsift.models.learners.logistic import Logistic, LogisticSettings
 rows = int(sys.argv[1])
 random = np.random.default_rng(0)
 matrix = random.standard_exponential((rows, {COLUMNS}), dtype=np.float32)
 fitted = Logistic(LogisticSettings(iterations=5)).fit(matrix, random.integers(0, 8, rows), 8)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, fitted.class_count)
+print(fitted.class_count)
 """
 
 
 def peak_mib(rows: int) -> int:
     """Return the peak resident memory of a process of its own that learns from so many rows of 80 columns."""
-    command = [sys.executable, "-c", FIT, str(rows)]
-    peak, classes = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    kibibytes, (classes,) = peak_kib(FIT, str(rows))
     assert int(classes) == 8
-    return int(peak)
+    return kibibytes // 1024
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is counted another way there")
