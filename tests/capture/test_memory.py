@@ -33,8 +33,9 @@ def peak(path: Path, threads: int) -> int:
 def test_a_capture_ten_times_as_large_takes_no_more_memory(threads: int, tmp_path: Path) -> None:
     small, large = tmp_path / "small.pcap", tmp_path / "large.pcap"
     whole = pcap(busy(60_000))
-    small.write_bytes(whole)
-    # The same packets again and again: the clock of flows goes by steps, and a step back is no step.
-    large.write_bytes(whole + 9 * whole[24:])
+    # The same packets again and again: the clock of flows goes by steps, and a step back is no step. Three times is
+    # enough for every thread to have its buffers full.
+    small.write_bytes(whole + 2 * whole[24:])
+    large.write_bytes(whole + 29 * whole[24:])
     peaks = [peak(small, threads), peak(large, threads)]
     assert peaks[1] < MOST_GROWTH * peaks[0]
