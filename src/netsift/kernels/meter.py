@@ -315,6 +315,7 @@ def _open_flow(flow, packet, backward, part, state):
     flow.window = packet.window
     flow.header_length = packet.header_length
     flow.vlan_id = packet.vlan_id
+    flow.call = packet.call
     flow.protocol = packet.protocol
     flow.ip_version = packet.ip_version
     flow.tcp_flags = packet.tcp_flags

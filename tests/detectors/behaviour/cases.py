@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from netsift.kernels.remote_calls import INTERFACES
 from netsift.simulate.packets import FIN, SYN
 from tests.detectors.behaviour.crafting import BANNER, CLIENT, GET, OUTSIDE, PAGE, SERVER, Said, Traffic, host
+from tests.kernels.remote_segments import bind, request, smb2_share, smb2_write
 
 _TELNET: Final[tuple[Said, ...]] = (("<", b"login: ", 0.1), (">", b"root\r\n", 1.0))
 _BINARY: Final = bytes(range(128, 256))
@@ -298,6 +300,48 @@ def called_back(calls: int) -> Traffic:
     return traffic
 
 
+def remote_calls(interface: str, ordinary: int, watched: int) -> Callable[[int], Traffic]:
+    """Return what makes a session that binds an interface and calls an ordinary procedure, then another so often."""
+
+    def session(calls: int) -> Traffic:
+        traffic = Traffic()
+        said: list[Said] = [(">", smb2_write(bind(INTERFACES[interface])), 0.01), ("<", _BINARY, 0.01)]
+        for procedure in [ordinary] + [watched] * calls:
+            said += [(">", smb2_write(request(procedure)), 0.01), ("<", _BINARY, 0.01)]
+        traffic.talk(0, (CLIENT, SERVER), 445, said)
+        return traffic
+
+    return session
+
+
+def replication(seconds: int) -> Traffic:
+    """A session of directory replication, counted down from so many seconds more than a minute and a half."""
+    traffic = Traffic()
+    said: list[Said] = [(">", bind(INTERFACES["drsuapi"]), 0.01), ("<", _BINARY, 0.01)]
+    said += [(">", request(3), 0.01), ("<", bytes(9_000), max(90 - seconds, 1))]
+    traffic.talk(0, (CLIENT, SERVER), 49_670, said)
+    return traffic
+
+
+def share_lists(hosts: int) -> Traffic:
+    """The shares of so many hosts."""
+    traffic = Traffic()
+    calls = [smb2_write(message) for message in (bind(INTERFACES["srvsvc"]), request(15))]
+    for number in range(hosts):
+        said = [part for call in calls for part in ((">", call, 0.01), ("<", _BINARY, 0.01))]
+        traffic.talk(number * 60, (CLIENT, host(number, "10.2")), 445, said)
+    return traffic
+
+
+def shares(opened: int) -> Traffic:
+    """The share of every program, and so often the whole disk."""
+    traffic = Traffic()
+    paths = [r"\\10.1.0.9\IPC$"] + [r"\\10.1.0.9\C$"] * opened
+    said = [part for path in paths for part in ((">", smb2_share(path), 0.01), ("<", _BINARY, 0.01))]
+    traffic.talk(0, (CLIENT, SERVER), 445, said)
+    return traffic
+
+
 def back_door(hours: int) -> Traffic:
     """A server that has been busy for so long answers on a new port."""
     traffic = Traffic()
@@ -347,6 +391,14 @@ CASES: Final[tuple[Case, ...]] = (
     Case("exfiltration", "upload", upload, 21, 19),
     Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),
     Case("forced_authentication", "both ways", called_back, 2, 1),
+    Case("remote_execution", "a service is started", remote_calls("svcctl", 15, 19), 1, 0),
+    Case("remote_execution", "the log is cleared", remote_calls("eventlog", 7, 0), 1, 0),
+    Case("credential_access", "private data", remote_calls("lsarpc", 44, 43), 1, 0),
+    Case("credential_access", "a password is set", remote_calls("samr", 17, 58), 1, 0),
+    Case("directory_replication", "a short session", replication, 31, 29),
+    Case("remote_discovery", "accounts", remote_calls("samr", 17, 13), 1, 0),
+    Case("remote_discovery", "shares", share_lists, 3, 2),
+    Case("administrative_share", "the disk", shares, 1, 0),
     Case("new_service", "back door", back_door, 25, 23),
     Case("clear_text_login", "telnet", clear_text_session, 8, 7),
 )
