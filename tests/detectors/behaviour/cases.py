@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -207,6 +208,26 @@ def slow_requests(connections: int) -> Traffic:
     return traffic
 
 
+def slow_answers(connections: int) -> Traffic:
+    """Pages that are read a few bytes at a time."""
+    traffic = Traffic()
+    trickle: list[Said] = [(">", GET, 0.01), *[("<", bytes(200), 8.0)] * 6]
+    for number in range(connections):
+        traffic.talk(number * 0.3, (OUTSIDE, SERVER), 80, trickle, ending="rst")
+    return traffic
+
+
+def bots(connections: int) -> Traffic:
+    """A service with a visitor every half minute, then five sources that share so many connections in a minute."""
+    traffic = Traffic()
+    page: list[Said] = [(">", GET, 0.01), ("<", PAGE, 0.02)]
+    for number in range(40):
+        traffic.talk(number * 30, (host(number, "198.18"), SERVER), 80, page)
+    for number in range(connections):
+        traffic.talk(1_200 + number * 60 / connections, (host(number % 5, "198.19"), SERVER), 80, page)
+    return traffic
+
+
 def address_requests(requests: int) -> Traffic:
     """DISCOVER messages of ever new clients."""
     traffic = Traffic()
@@ -263,6 +284,18 @@ def calls_home_over_the_web(calls: int) -> Traffic:
     for number in range(calls):
         said = [(">", hello, 0.01), ("<", bytes(1_800), 0.02), (">", bytes(300), 0.02), ("<", bytes(200), 0.02)]
         traffic.talk(3_600 + number * 120 + (number * 7 % 5 - 2) * 5, (CLIENT, OUTSIDE), 443, said)
+    return traffic
+
+
+def calls_home_with_tasks(calls: int) -> Traffic:
+    """A call every minute and a half with half of it as jitter; every twentieth brings back much more."""
+    draw, traffic, time = random.Random(3), Traffic(), 3_600.0
+    traffic.talk(0, (CLIENT, SERVER), 80, [(">", GET, 0.01), ("<", PAGE, 0.01)])
+    hello = b"\x16\x03\x01\x02\x00\x01" + bytes(511)
+    for number in range(calls):
+        result = bytes(30_000 if number % 20 == 10 else 300)
+        traffic.talk(time, (CLIENT, OUTSIDE), 443, [(">", hello, 0.01), ("<", bytes(1_800), 0.02), (">", result, 0.02)])
+        time += 90 * draw.uniform(0.5, 1.5)
     return traffic
 
 
@@ -380,13 +413,16 @@ CASES: Final[tuple[Case, ...]] = (
     Case("syn_flood", "accepted", accepted_syns, 205, 190),
     Case("http_flood", "requests", web_requests, 64, 58),
     Case("http_flood", "slower requests", slower_requests, 500, 440),
-    Case("slow_http", "slow headers", slow_requests, 15, 14),
+    Case("slow_http", "slow headers", slow_requests, 20, 19),
+    Case("slow_http", "slow answers", slow_answers, 20, 19),
+    Case("distributed_http_flood", "bots", bots, 120, 60),
     Case("dhcp_starvation", "requests", address_requests, 50, 49),
     Case("dns_tunnel", "a port for each question", name_tunnel, 160, 70),
     Case("dns_tunnel", "one port", name_tunnel_of_one_port, 20, 19),
     Case("icmp_tunnel", "sizes", echo_tunnel, 6, 5),
     Case("beacon", "odd port", calls_home, 16, 10),
     Case("beacon", "web", calls_home_over_the_web, 40, 25),
+    Case("beacon", "tasks", calls_home_with_tasks, 45, 25),
     Case("long_connection", "odd port", kept_connection, 242, 230),
     Case("exfiltration", "upload", upload, 21, 19),
     Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),

@@ -371,9 +371,32 @@ def web_server_under_load() -> Traffic:
     return traffic
 
 
+def announced_page() -> Traffic:
+    """A quiet server is named in the news: a visitor every half minute, then hundreds with a browser each."""
+    draw, traffic = random.Random(17), Traffic()
+    for number in range(60):
+        traffic.talk(number * 30, (host(number, "198.19"), SERVER), 443, _tls(draw, 2))
+    for number in range(300):
+        visitor, time = host(number, "198.18"), 1_800 + draw.uniform(0, 90)
+        for _ in range(6):
+            traffic.talk(time + draw.random(), (visitor, SERVER), 443, _tls(draw, 2))
+    return traffic
+
+
+def event_streams() -> Traffic:
+    """Screens that keep three streams of events open to a server for minutes, with a word now and then."""
+    traffic = Traffic()
+    for number in range(30):
+        for stream in range(3):
+            said: list[Said] = [(">", GET, 0.01), ("<", PAGE, 0.01), *[("<", b"data: 1\n\n", 15.0)] * 20]
+            traffic.talk(number * 5 + stream * 0.1, (host(number), SERVER), 80, said)
+    return traffic
+
+
 LOOK_ALIKES: Final[tuple[Callable[[], Traffic], ...]] = (
     recursive_resolver, resolver_clients, crawler, crawled_site, backup, monitoring_poller, load_balancer, time_keeping,
     video, one_way_stream, peer_to_peer, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
     domain_members, office, management_server, configuration_management, things, web_server_under_load,
+    announced_page, event_streams,
 )  # fmt: skip
 """All of them."""

@@ -12,6 +12,7 @@ from netsift.detectors.behaviour.clear_text_login import ClearTextLogin
 from netsift.detectors.behaviour.credential_access import CredentialAccess
 from netsift.detectors.behaviour.dhcp_starvation import DhcpStarvation
 from netsift.detectors.behaviour.directory_replication import DirectoryReplication
+from netsift.detectors.behaviour.distributed_http_flood import DistributedHttpFlood
 from netsift.detectors.behaviour.dns_tunnel import DnsTunnel
 from netsift.detectors.behaviour.exfiltration import Exfiltration
 from netsift.detectors.behaviour.forced_authentication import ForcedAuthentication
@@ -32,7 +33,7 @@ from netsift.detectors.behaviour.udp_flood import UdpFlood
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
     PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), HttpFlood(),
-    SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(), Exfiltration(),
+    DistributedHttpFlood(),    SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(), Exfiltration(),
     RemoteAdministration(), ForcedAuthentication(), RemoteExecution(), CredentialAccess(),
     DirectoryReplication(), RemoteDiscovery(), AdministrativeShare(), NewService(), ClearTextLogin(),
 )  # fmt: skip
