@@ -5,8 +5,8 @@ Alerts belong together when no more than an hour lies between them and
 - the same host did both: a scan, then guessing, then a theft are one attack;
 - a host that somebody tried to get into acts in turn: the attacker has moved on, and when it does what was done to it,
   it spreads (being scanned is no attempt: that happens to every host);
-- or they are floods or slow requests of the same target, or the scans and guesses of many sources at the same target, which is what any
-  host on the Internet sees all day: one incident, not a hundred.
+- or they are floods or slow requests of the same target, or the scans and guesses of many sources at the same target,
+  which is what any host on the Internet sees all day: one incident, not a hundred.
 
 Every alert is in exactly one incident; an incident of one alert says what the alert says.
 """

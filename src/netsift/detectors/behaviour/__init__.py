@@ -33,8 +33,8 @@ from netsift.detectors.behaviour.udp_flood import UdpFlood
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
     PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), HttpFlood(),
-    DistributedHttpFlood(),    SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(), Exfiltration(),
-    RemoteAdministration(), ForcedAuthentication(), RemoteExecution(), CredentialAccess(),
+    DistributedHttpFlood(), SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(),
+    Exfiltration(), RemoteAdministration(), ForcedAuthentication(), RemoteExecution(), CredentialAccess(),
     DirectoryReplication(), RemoteDiscovery(), AdministrativeShare(), NewService(), ClearTextLogin(),
 )  # fmt: skip
 """Every behaviour detector with its default limits."""

@@ -25,8 +25,8 @@ class Beacon:
     """Regular connections of one host to one service outside, with jitter.
 
     What it assumes: a person's connections come in bursts, a program's by the clock and mostly of one size. ``calls``
-    to the same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them): independent
-    arrivals have ½, a clock with 20 % of uniform jitter 0.9, with 50 % 0.78. Of many calls less is enough, down to
+    to the same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them):
+    independent arrivals have ½, a clock with 20 % of uniform jitter 0.9, with 50 % 0.78. Of many calls less is enough, down to
     ``regularity_of_many``: what independent arrivals reach by chance shrinks with their number. Sizes spread by less
     than ``alike`` of their mean, of many calls by more, because a few may fetch something. More than one call in
     ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures) scores the same two things.
