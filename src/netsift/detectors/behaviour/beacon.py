@@ -26,9 +26,9 @@ class Beacon:
 
     What it assumes: a person's connections come in bursts, a program's by the clock and mostly of one size. ``calls``
     to the same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them):
-    independent arrivals have ½, a clock with 20 % of uniform jitter 0.9, with 50 % 0.78. Of many calls less is enough, down to
-    ``regularity_of_many``: what independent arrivals reach by chance shrinks with their number. Sizes spread by less
-    than ``alike`` of their mean, of many calls by more, because a few may fetch something. More than one call in
+    independent arrivals have ½, a clock with 20 % of uniform jitter 0.9, with 50 % 0.78. Of many calls less is enough,
+    down to ``regularity_of_many``: what independent arrivals reach by chance shrinks with their number. Sizes spread by
+    less than ``alike`` of their mean, of many calls by more, because a few may fetch something. More than one call in
     ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures) scores the same two things.
     Many web pages ask again every few seconds while they are open, so on ports of the web it must go on for ``web_s``,
     which an hour of watching suffices for. Devices report home as regularly as any beacon: calls to the web that began
