@@ -31,6 +31,7 @@ from tests.naive.parts import (
     unchanged,
     unsigned,
 )
+from tests.naive.ring import read_block
 from tests.naive.shapley import shapley_values
 
 TWINS: Final[dict[str, Callable[..., Any]]] = {
@@ -61,6 +62,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "meter_packets": meter,
     "oldest_flow": oldest_flow,
     "path_lengths": path_lengths,
+    "pass_time": meter,
     "payload_kind": payload_kind,
     "prefetch": unchanged,
     "rebuild_index": find_flow,
@@ -71,6 +73,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "remove_from_wheel": remove_from_wheel,
     "scan_pcap": read_records,
     "scan_pcapng": read_records,
+    "scan_ring_block": read_block,
     "shapley_values": shapley_values,
     "siphash_words": siphash,
     "start_detail": measure,
