@@ -130,7 +130,6 @@ class ModelSearch:
         findings = _findings(shown, self._detector, self._reference)
         return Detection(self.flows, self.packets, self.flagged, too_few, self._groups.overflow_flows, findings)
 
-
     def expire(self, before_ns: int) -> tuple[Finding, ...]:
         """Forget what no flow can change any more that starts at ``before_ns`` or later; return its findings.
 

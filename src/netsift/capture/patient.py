@@ -29,17 +29,17 @@ class PatientInput:
             pass
         self._input = None if stop.is_set() else OpenedInput(STANDARD_INPUT)
         self.name = "standard input"
-
-    @property
-    def damage(self) -> str | None:
-        """What turned out to be wrong with the stream."""
-        return self._input.damage if self._input is not None else None
+        self.damage: str | None = None
 
     def readinto(self, target: memoryview, /) -> int | None:
         """Fill the front of ``target``; return how many bytes came, 0 at the end or stop, None for nothing yet."""
         if self._input is None or self._stop.is_set():
             return 0
-        return self._input.readinto(target) if self._has_bytes() else None
+        if not self._has_bytes():
+            return None
+        count = self._input.readinto(target)
+        self.damage = self._input.damage
+        return count
 
     def close(self) -> None:
         """Standard input stays open."""

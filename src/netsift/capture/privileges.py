@@ -14,12 +14,15 @@ from netsift.errors import InputError, UsageError
 _NO_NEW_PRIVILEGES: Final = 38
 _CAPABILITY_VERSION: Final = 0x2008_0522
 """_LINUX_CAPABILITY_VERSION_3, whose sets have two words each."""
+_FILE_ACCESS: Final = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
 
 
 def drop_privileges(user: str | None = None) -> None:
-    """Give up every capability of this thread and of those it starts later, and the way to new ones.
+    """Give up the capabilities of this thread and of those it starts later, and the way to new ones.
 
-    ``user`` is who to become, which only root can; files are then opened as that user.
+    ``user`` is who to become, which only root can; files are then opened as that user. Root that stays root keeps the
+    right to read and write any file, because it would not find its own output in somebody's home otherwise.
 
     Raises:
         UsageError: there is no such user.
@@ -31,8 +34,9 @@ def drop_privileges(user: str | None = None) -> None:
         return
     library: Any = ctypes.CDLL(None, use_errno=True)
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0))
-    nothing = ctypes.create_string_buffer(bytes(24))
-    if library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0 or library.capset(header, nothing) != 0:
+    kept = _FILE_ACCESS if os.geteuid() == 0 else 0
+    sets = ctypes.create_string_buffer(struct.pack("=6I", kept, kept, 0, 0, 0, 0))
+    if library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0 or library.capset(header, sets) != 0:
         raise InputError(f"privileges cannot be given up: {os.strerror(ctypes.get_errno())}")
 
 
