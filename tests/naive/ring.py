@@ -31,7 +31,7 @@ def read_block(block: bytearray, link_type: int = _ETHERNET, order: str = "<") -
         )
         start = position + mac
         data = bytes(block[start : start + captured])
-        if mac < _PACKET_HEADER or len(data) < captured:
+        if mac < _PACKET_HEADER or start + captured > len(block):
             counts["damaged"] = packets - number
             break
         length = max(length, captured)
@@ -41,7 +41,7 @@ def read_block(block: bytearray, link_type: int = _ETHERNET, order: str = "<") -
             protocol = tpid if status & _VLAN_PROTOCOL_VALID and tpid else 0x8100
             block[start - 4 : start + 12] = data[:12] + struct.pack(">HH", protocol, tci & 0xFFFF)
             data = bytes(block[start - 4 : start + captured])
-            length += 4
+            length = min(length + 4, 0xFFFF_FFFF)
             counts["tag"] += 1
         records.append(Record(seconds * NANOSECONDS + nanoseconds, link_type, length, data))
         position += max(following, _PACKET_HEADER)

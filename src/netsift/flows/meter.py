@@ -154,12 +154,20 @@ class Meter:
         chosen = (flows["first_ns"] <= latest_ns) & (flows["history"] & CLOSED == 0)
         order = np.lexsort((slots[chosen], flows["first_ns"][chosen]))[:most]
         slots = slots[chosen][order]
-        self._flows["end_reason"][slots] = END_ACTIVE
         for first in range(0, len(slots), ROWS_PER_BATCH):
-            yield self._writer.batch(
-                slots[first : first + ROWS_PER_BATCH], self._flows, self._details, self._first_lengths,
-                self._first_gaps_us, self._settings,
-            )  # fmt: skip
+            yield self._as_they_are(slots[first : first + ROWS_PER_BATCH])
+
+    def _as_they_are(self, slots: Array) -> pa.RecordBatch:
+        """Return live flows as a batch made from a copy, because making it closes their statistics."""
+        flows = self._flows[slots]
+        flows["end_reason"] = END_ACTIVE
+        known = flows["detail"] >= 0
+        places = np.concatenate((np.arange(RESERVED_DETAILS), flows["detail"][known]))
+        flows["detail"][known] = np.arange(RESERVED_DETAILS, len(places))
+        return self._writer.batch(
+            np.arange(len(slots), dtype=np.int32), flows, self._details[places], self._first_lengths[places],
+            self._first_gaps_us[places], self._settings,
+        )  # fmt: skip
 
     @property
     def now_ns(self) -> int | None:

@@ -54,6 +54,7 @@ VLAN_VALID = 16
 VLAN_ETHERTYPE_VALID = 64
 ADDRESSES = 12
 TAG = 4
+LONGEST = 0xFFFF_FFFF
 
 
 @hostile_kernel
@@ -104,7 +105,7 @@ def _emit(block, position, start, captured, record, ring):
     )  # fmt: skip
     record.offset = start - tag
     record.captured = captured + tag
-    record.wire_length = max(captured, wire_length) + tag
+    record.wire_length = min(max(captured, wire_length) + tag, LONGEST)
     record.link_type = ring.link_type
     ring.records += 1
     if captured < wire_length:
