@@ -63,8 +63,9 @@ def without(expression: str, ends: list[str]) -> str:
     Raises:
         UsageError: one of them is none.
     """
+    # What stands behind the word vlan is looked for four bytes further on (pcap-filter(7)), so the expression is last.
     parts = [f"({expression})"] if expression else []
-    return " and ".join([*parts, *(f"not ({_end(text)})" for text in ends)])
+    return " and ".join([*(f"not ({_end(text)})" for text in ends), *parts])
 
 
 def _end(text: str) -> str:

@@ -33,6 +33,7 @@ SECONDS_BETWEEN_LOOKS: Final = 5.0
 LOOK_SHARE: Final = 0.1
 """Looking for incidents takes at most this share of the time."""
 
+_SECONDS_BETWEEN_VIEWS: Final = 0.5
 _SECONDS_BETWEEN_FORGETTING: Final = 60.0
 _FORGET_MARGIN_NS: Final = 60 * 1_000_000_000
 _RUNNING_PLACES: Final = 8_192
@@ -196,9 +197,10 @@ class Watching:
                 self._looking.forget(now_ns, found)
                 self._next_forgetting_s = now_s + _SECONDS_BETWEEN_FORGETTING
         if now_s >= self._next_view_s:
-            self._next_view_s = now_s + 0.5
+            self._next_view_s = now_s + _SECONDS_BETWEEN_VIEWS
             self._note_outages()
             self._view.look(self._status)
+            self._write_stats()
 
     def _look(self, *, last: bool = False) -> Detected:
         """Find incidents, and tell those that are news."""
@@ -209,10 +211,14 @@ class Watching:
         if self._log is not None:
             self._log.write(news)
         self._view.tell([alert for alert in news if alert.kind == "incident"])
+        if last:
+            self._write_stats()
+        return found
+
+    def _write_stats(self) -> None:
         if self._stats is not None:
             with whole_file(self._stats) as temporary:
                 temporary.write_text(json.dumps(self._status.as_dictionary(), indent=2) + "\n", encoding="utf-8")
-        return found
 
     def _note_outages(self) -> None:
         interface = self._status.counters.interface
