@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -62,10 +62,22 @@ class BehaviourSearch:
     def alerts(self) -> Iterator[Alert]:
         """Yield an alert for every episode that reaches its limit."""
         for episodes in self._episodes:
-            for episode in episodes.episodes():
-                strength = episodes.behaviour.strength(episode)
-                if strength >= 1:
-                    yield _alert(episodes.behaviour, episode, strength)
+            yield from _alerts(episodes.behaviour, episodes.episodes())
+
+    def expire(self, before_ns: int) -> list[Alert]:
+        """Forget what no flow can change any more that starts at ``before_ns`` or later; return its alerts."""
+        return [
+            alert
+            for episodes in self._episodes
+            for alert in _alerts(episodes.behaviour, episodes.expire(before_ns))
+        ]  # fmt: skip
+
+
+def _alerts(behaviour: Behaviour, episodes: Iterable[Episode]) -> Iterator[Alert]:
+    for episode in episodes:
+        strength = behaviour.strength(episode)
+        if strength >= 1:
+            yield _alert(behaviour, episode, strength)
 
 
 def confidence_of(strength: float) -> float:

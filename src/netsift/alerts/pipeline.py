@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from netsift.alerts.explain import explain
 from netsift.alerts.finding import Evidence, Finding
 from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group, rank
-from netsift.alerts.settling import settle
+from netsift.alerts.settling import SLOW, settle
 from netsift.detectors.base import Detector, Scores
 from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
@@ -122,13 +122,23 @@ class ModelSearch:
 
     def settle(self, *, with_too_few: bool = False) -> Detection:
         """Return what was found, explained; ``with_too_few`` adds, marked and last, what is too little for its name."""
-        settled = settle(self._groups.groups(), self._detector.attacks, self._groups.gap_ns)
+        settled = settle([group.copy() for group in self._groups.groups()], self._detector.attacks, self._groups.gap_ns)
         too_few = sum(group.flows for group in settled.too_few)
         shown = [(group, False) for group in settled.findings]
         if with_too_few:
             shown += [(group, True) for group in settled.too_few]
         findings = _findings(shown, self._detector, self._reference)
         return Detection(self.flows, self.packets, self.flagged, too_few, self._groups.overflow_flows, findings)
+
+    def expire(self, before_ns: int) -> tuple[Finding, ...]:
+        """Forget what no flow can change any more that starts at ``before_ns`` or later; return its findings.
+
+        Those that are too few for their name are marked and last.
+        """
+        over = self._groups.expire(before_ns, SLOW * self._groups.gap_ns)
+        settled = settle(over, self._detector.attacks, self._groups.gap_ns)
+        shown = [(group, False) for group in settled.findings] + [(group, True) for group in settled.too_few]
+        return _findings(shown, self._detector, self._reference)
 
 
 def _findings(shown: list[tuple[Group, bool]], detector: Detector, reference: Reference) -> tuple[Finding, ...]:

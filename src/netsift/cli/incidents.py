@@ -59,6 +59,13 @@ def alerts_table(alerts: Sequence[Alert], *, full: bool = False) -> RenderableTy
     return Group(*shown)
 
 
+def alert_line(alert: Alert) -> str:
+    """Return an alert in one line: when, how grave, what, who, why, and its id."""
+    severity, _, category, who, name = _cells(alert)
+    when = _when(alert).split(" for ")[0]
+    return f"{when}  {severity}  {category}  {who}  {_printable(alert.reason)}  {name}"
+
+
 def _line(cells: Sequence[str], widths: Sequence[int], style: str) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
