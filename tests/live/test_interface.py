@@ -51,7 +51,7 @@ def captured(made: Network, folder: Path, traffic: Path, *options: str, packets:
 
     def came() -> bool:
         try:
-            return sum(json.loads(progress.read_text()).values()) >= packets
+            return bool(sum(json.loads(progress.read_text()).values()) >= packets)
         except (OSError, ValueError):
             return False
 
@@ -131,7 +131,11 @@ def test_long_packets_are_cut_and_counted(tmp_path: Path) -> None:
     [
         ("udp port 53", [], lambda row: row["protocol"] == 17 and 53 in (row["src_port"], row["dst_port"])),
         ("vlan 7", [], lambda row: row["vlan_id"] == 7),
-        ("not vlan", ["10.0.0.5"], lambda row: row["vlan_id"] is None and "10.0.0.5" not in (row["src_ip"], row["dst_ip"])),
+        (
+            "not vlan",
+            ["10.0.0.5"],
+            lambda row: row["vlan_id"] is None and "10.0.0.5" not in (row["src_ip"], row["dst_ip"]),
+        ),
     ],
 )
 def test_filters(expression: str, exclude: list[str], expected: Any, tmp_path: Path) -> None:

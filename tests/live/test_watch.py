@@ -138,4 +138,3 @@ def test_rights_are_given_up(tmp_path: Path) -> None:
         assert int(status["CapPrm"], 16) == 1 << 1 | 1 << 2
         assert status["NoNewPrivs"] == "1"
         watch.ends()
-

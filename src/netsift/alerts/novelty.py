@@ -53,6 +53,7 @@ class _Strangeness:
     category: str = "other"
     technique: str = ""
     severity: Severity = Severity.LOW
+    scale: str = ""
     scope: Scope = Scope.SOURCE
     gap_s: float = ALERT_GAP_NS / 1e9
     context: tuple[str, ...] = CONTEXT

@@ -110,7 +110,8 @@ def _everything(alert: Alert) -> list[str]:
     lines += [column.words for column in alert.columns]
     lines += [f"timeline: {line}" for line in alert.timeline] if len(alert.timeline) > 1 else []
     lines += [f"alert {member}" for member in alert.members]
-    return lines + [f"flow {flow.id}: {_flow(flow.as_json())}" for flow in alert.evidence]
+    lines += [f"flow {flow.id}: {_flow(flow.as_json())}" for flow in alert.evidence]
+    return lines + ([f"most like it, and ordinary: {_flow(alert.normal.as_json())}"] if alert.normal else [])
 
 
 def _flow(flow: dict[str, object]) -> str:
