@@ -68,6 +68,12 @@ class BehaviourSearch:
             found = list(episodes.episodes())
             yield from _alerts(episodes.behaviour, found, found)
 
+    def strengths(self) -> Iterator[tuple[str, float]]:
+        """Yield the name of the behaviour and the strength of every episode, also of those below the limit."""
+        for episodes in self._episodes:
+            for episode in episodes.episodes():
+                yield episodes.behaviour.name, episodes.behaviour.strength(episode)
+
     def expire(self, before_ns: int) -> list[Alert]:
         """Forget what no flow can change any more that starts at ``before_ns`` or later; return its alerts."""
         over: list[Alert] = []
