@@ -196,4 +196,6 @@ def test_flows_that_run_are_shown_and_stay() -> None:
 
 def key(row: dict[str, object]) -> tuple[object, ...]:
     """Return what names a flow."""
-    return tuple(row[name] for name in ("start_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "vlan_id"))
+    return tuple(
+        row[name] for name in ("start_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "vlan_id")
+    )

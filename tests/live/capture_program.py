@@ -34,7 +34,8 @@ def main(interface: str, target: str, kept: str, settings: str = "{}") -> None:
     with closing(capture.batches_with_records(PacketDecoding(random_key()), counters, stop)) as batches:
         for packets, found in batches:
             if not ready:
-                print("ready", flush=True)
+                sys.stdout.write("ready\n")
+                sys.stdout.flush()
                 ready = True
             records += [
                 Record(int(one["time_ns"]), int(one["link_type"]), int(one["wire_length"]), capture.record_bytes(one))

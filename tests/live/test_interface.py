@@ -14,7 +14,7 @@ from netsift.cli.warmup import warmup
 from tests.flows.engine import engine
 from tests.flows.traffic import busy
 from tests.flows.writing import ethernet, ipv4, pcap, udp
-from tests.live.networks import RECEIVES, Network, needs_network, network, wait_for
+from tests.live.networks import RECEIVES, Network, needs_network, network, sendable, wait_for
 from tests.naive import Record
 
 pytestmark = needs_network()
@@ -51,7 +51,7 @@ def captured(made: Network, folder: Path, traffic: Path, *options: str, packets:
 
     def came() -> bool:
         try:
-            return sum(json.loads(progress.read_text()).values()) >= packets
+            return bool(sum(json.loads(progress.read_text()).values()) >= packets)
         except (OSError, ValueError):
             return False
 
@@ -60,15 +60,6 @@ def captured(made: Network, folder: Path, traffic: Path, *options: str, packets:
     _, errors = program.communicate(timeout=60)
     assert program.returncode == 0, errors.decode()
     return Captured(kept=kept, **json.loads(target.read_text()))
-
-
-def whole(records: list[Record]) -> list[Record]:
-    """Return records as tcpreplay can send them: nothing cut off, and frames of at least 60 bytes."""
-    return [
-        Record(one.time_ns, 1, max(one.wire_length, 60), one.data.ljust(60, b"\0"))
-        for one in records
-        if one.wire_length == len(one.data)
-    ]
 
 
 def written(folder: Path, records: list[Record]) -> Path:
@@ -80,7 +71,7 @@ def written(folder: Path, records: list[Record]) -> Path:
 
 def test_flows_are_those_of_a_file_of_the_same_packets(tmp_path: Path) -> None:
     """All columns agree, times as well: the packets are written down as they were captured, and read as a file."""
-    records = whole(busy(3_000))
+    records = sendable(busy(3_000))
     with network() as made:
         live = captured(made, tmp_path, written(tmp_path, records), "-t", packets=len(records))
     assert live.read == len(records)
@@ -96,7 +87,7 @@ def test_flows_are_those_of_a_file_of_the_same_packets(tmp_path: Path) -> None:
 
 
 def test_what_was_sent_is_there_byte_for_byte(tmp_path: Path) -> None:
-    records = [one for one in whole(busy(400)) if one.data[12:14] in (b"\x08\x00", b"\x81\x00", b"\x86\xdd")]
+    records = [one for one in sendable(busy(400)) if one.data[12:14] in (b"\x08\x00", b"\x81\x00", b"\x86\xdd")]
     with network() as made:
         live = captured(made, tmp_path, written(tmp_path, records), "-t", packets=len(records))
     kept = live.kept.read_bytes()[24:]
@@ -108,7 +99,7 @@ def test_what_was_sent_is_there_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_counted_and_dropped_are_what_was_sent_at_the_greatest_speed(tmp_path: Path) -> None:
-    records = whole(busy(3_000)) * 20
+    records = sendable(busy(3_000)) * 20
     with network() as made:
         live = captured(
             made, tmp_path, written(tmp_path, records), "-t", "-K", packets=len(records), ring_bytes=2 << 20
@@ -131,11 +122,15 @@ def test_long_packets_are_cut_and_counted(tmp_path: Path) -> None:
     [
         ("udp port 53", [], lambda row: row["protocol"] == 17 and 53 in (row["src_port"], row["dst_port"])),
         ("vlan 7", [], lambda row: row["vlan_id"] == 7),
-        ("not vlan", ["10.0.0.5"], lambda row: row["vlan_id"] is None and "10.0.0.5" not in (row["src_ip"], row["dst_ip"])),
+        (
+            "not vlan",
+            ["10.0.0.5"],
+            lambda row: row["vlan_id"] is None and "10.0.0.5" not in (row["src_ip"], row["dst_ip"]),
+        ),
     ],
 )
 def test_filters(expression: str, exclude: list[str], expected: Any, tmp_path: Path) -> None:
-    records = whole(busy(1_000, fragments=False))
+    records = sendable(busy(1_000, fragments=False))
     path = written(tmp_path, records)
     rows, _ = engine(path)
     wanted = sum(int(str(row["packets"])) for row in rows if expected(row))
