@@ -28,6 +28,7 @@ from pydantic_settings import (
 
 from netsift.errors import InputError, UsageError
 from netsift.flows.settings import MeterSettings
+from netsift.sinks.settings import SinksSettings
 from netsift.store.settings import StoreSettings
 
 PREFIX: Final = "NETSIFT_"
@@ -69,6 +70,7 @@ class Configuration(BaseSettings):
     flows: MeterSettings = MeterSettings()
     detection: DetectionSettings = DetectionSettings()
     store: StoreSettings = StoreSettings()
+    sinks: SinksSettings = SinksSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -97,6 +99,8 @@ class Value:
         """The value as it may be shown: a JSON value."""
         if self.value is None or isinstance(self.value, bool | int | float | str):
             return STARS if self.secret and self.value is not None else self.value
+        if isinstance(self.value, tuple):
+            return [one.model_dump(mode="json", exclude_none=True) for one in self.value]
         return STARS if self.secret else str(self.value)
 
 
