@@ -1,0 +1,18 @@
+"""The pages, one file each; they read what the API reads and change nothing except through it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiflask import APIFlask
+
+from netsift.web.pages import analyse, filters, models, overview
+
+_PAGES: Final = (overview, analyse, models)
+
+
+def register(application: APIFlask) -> None:
+    """Add every page to the application."""
+    filters.register(application)
+    for page in _PAGES:
+        application.register_blueprint(page.blueprint)

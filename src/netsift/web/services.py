@@ -1,0 +1,36 @@
+"""What views need of the application that they run in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+from flask import Flask, current_app
+
+from netsift.web.settings import WebSettings
+from netsift.web.shelf import ModelShelf
+
+_KEY: Final = "netsift"
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts that requests share; each looks after its own threads."""
+
+    settings: WebSettings
+    models: ModelShelf
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """Names by which browsers may ask for the server, in lower case."""
+        own = {"localhost", self.settings.host, *self.settings.allowed_hosts}
+        return frozenset(name.lower().rstrip(".") for name in own)
+
+    def attach(self, application: Flask) -> None:
+        """Make these the services of an application."""
+        application.extensions[_KEY] = self
+
+
+def services() -> Services:
+    """Return the services of the application that answers the present request."""
+    return cast(Services, current_app.extensions[_KEY])

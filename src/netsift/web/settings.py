@@ -1,0 +1,56 @@
+"""How the web application is run: addresses, folders, limits."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MEBIBYTE: Final = 1 << 20
+GIBIBYTE: Final = 1 << 30
+
+Bytes = Annotated[int, Field(ge=MEBIBYTE, le=1 << 50)]
+
+
+class WebSettings(BaseModel):
+    """Settings of one server.
+
+    ``data`` is the folder of everything that is kept: the alert database, flows, uploads, models, secret key.
+    ``database`` is the URL of another alert database. ``allowed_hosts`` are further names by which browsers may ask for
+    the server; ``behind_tls`` says that a proxy in front speaks HTTPS, so that cookies are sent over it alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 5000
+    data: Path
+    database: Annotated[str, Field(repr=False)] = ""
+    model: Path | None = None
+    false_positive_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    allowed_hosts: tuple[str, ...] = ()
+    behind_tls: bool = False
+    demonstration: bool = True
+    most_upload_bytes: Bytes = 4 * GIBIBYTE
+    upload_quota_bytes: Bytes = 20 * GIBIBYTE
+    job_memory_bytes: Bytes = 2 * GIBIBYTE
+    jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 1
+    most_event_streams: Annotated[int, Field(ge=1, le=10_000)] = 32
+    session_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 12.0
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can reach the server."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address or name is this machine's own: ``localhost``, 127.0.0.0/8 or ::1 (RFC 6890)."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
