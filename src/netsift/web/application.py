@@ -10,10 +10,15 @@ from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
 
 from netsift import __version__
-from netsift.web import api, assets, errors, guard, headers, openapi, pages
+from netsift.store.opening import open_store
+from netsift.web import api, assets, errors, guard, headers, identity, openapi, pages
+from netsift.web.captures import CaptureFolder
+from netsift.web.events import StreamSlots
+from netsift.web.jobs import JobRunner
 from netsift.web.services import Services
 from netsift.web.settings import MEBIBYTE, WebSettings
 from netsift.web.shelf import ModelShelf
+from netsift.web.throttle import Throttle
 
 MOST_BODY_BYTES: Final = 64 * MEBIBYTE
 """Size of any request but an uploaded capture: 10,000 rows of a prediction take half of it."""
@@ -40,6 +45,8 @@ def create_application(settings: WebSettings) -> Application:
     Raises:
         InputError: the model of the settings cannot be opened.
         OutputError: the folder cannot be written.
+        StoreError: the database cannot be opened.
+        UsageError: others could reach the server, and nobody would have to log in.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     application = Application(
@@ -59,12 +66,27 @@ def create_application(settings: WebSettings) -> Application:
         PROPAGATE_EXCEPTIONS=False,
     )
     application.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    Services(settings=settings, models=ModelShelf(settings.data / "models", settings.model)).attach(application)
+    _services(settings).attach(application)
     errors.register(application)
     headers.register(application, behind_tls=settings.behind_tls)
     guard.register(application)
+    identity.register(application)
     assets.register(application)
     openapi.register(application)
     api.register(application)
     pages.register(application)
     return application
+
+
+def _services(settings: WebSettings) -> Services:
+    store = open_store(settings.database_url)
+    identity.refuse_open_server(settings, store.users.count(), len(store.tokens.every()))
+    return Services(
+        settings=settings,
+        store=store,
+        models=ModelShelf(settings.data / "models", settings.model),
+        captures=CaptureFolder(settings.data / "captures", settings.most_upload_bytes, settings.upload_quota_bytes),
+        jobs=JobRunner(settings, store),
+        streams=StreamSlots(settings.most_event_streams),
+        logins=Throttle(),
+    )

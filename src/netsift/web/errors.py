@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
-from netsift.errors import InputError, NetsiftError, OutputError, UsageError
+from netsift.errors import InputError, NetsiftError, OutputError, StoreError, UsageError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 LOGGER: Final = logging.getLogger("netsift.web")
@@ -21,7 +21,7 @@ _MACHINE_PATHS: Final = ("/api/", "/metrics", "/healthz", "/readyz")
 _LOST: Final = "There is nothing at this address."
 _FAILED: Final = "Something went wrong here. It was written to the server's log."
 _SENTENCES: Final = {404: _LOST, 500: _FAILED}
-_STATUS_OF: Final[dict[type[NetsiftError], int]] = {InputError: 422, UsageError: 422, OutputError: 507}
+_STATUS_OF: Final[dict[type[NetsiftError], int]] = {InputError: 422, UsageError: 422, OutputError: 507, StoreError: 503}
 
 
 class FieldError(BaseModel):

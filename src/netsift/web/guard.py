@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, request, session
 
 from netsift.files import whole_file
-from netsift.web.api.base import SCOPE, Scope
+from netsift.store.scopes import Scope
+from netsift.web.api.base import SCOPE
 from netsift.web.errors import Refusal
 from netsift.web.services import services
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, current_app
 
+from netsift.store.opening import Store
+from netsift.web.captures import CaptureFolder
+from netsift.web.events import StreamSlots
+from netsift.web.jobs import JobRunner
 from netsift.web.settings import WebSettings
 from netsift.web.shelf import ModelShelf
+from netsift.web.throttle import Throttle
+
+if TYPE_CHECKING:
+    from netsift.web.status import StatusBoard
 
 _KEY: Final = "netsift"
+
+
+def _board() -> StatusBoard:
+    from netsift.web.status import StatusBoard
+
+    return StatusBoard()
 
 
 @dataclass(slots=True)
@@ -18,7 +32,13 @@ class Services:
     """The parts that requests share; each looks after its own threads."""
 
     settings: WebSettings
+    store: Store
     models: ModelShelf
+    captures: CaptureFolder
+    jobs: JobRunner
+    streams: StreamSlots
+    logins: Throttle
+    board: StatusBoard = field(default_factory=_board)
 
     @property
     def known_hosts(self) -> frozenset[str]:

@@ -35,10 +35,15 @@ class WebSettings(BaseModel):
     demonstration: bool = True
     most_upload_bytes: Bytes = 4 * GIBIBYTE
     upload_quota_bytes: Bytes = 20 * GIBIBYTE
-    job_memory_bytes: Bytes = 2 * GIBIBYTE
+    job_memory_bytes: Bytes = 4 * GIBIBYTE
     jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 1
     most_event_streams: Annotated[int, Field(ge=1, le=10_000)] = 32
     session_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 12.0
+
+    @property
+    def database_url(self) -> str | Path:
+        """Where the alert database is: the URL, or a file in the data folder."""
+        return self.database or self.data / "netsift.db"
 
     @property
     def is_loopback(self) -> bool:

@@ -6,14 +6,15 @@ from typing import Final
 
 from apiflask import APIFlask
 
-from netsift.web.api import models, predict
+from netsift.web.api import alerts, captures, health, jobs, models, predict, suppressions
 
 PREFIX: Final = "/api/v1"
 
-_RESOURCES: Final = (predict, models)
+_RESOURCES: Final = (predict, captures, jobs, alerts, suppressions, models)
 
 
 def register(application: APIFlask) -> None:
     """Add every resource to the application."""
     for resource in _RESOURCES:
         application.register_blueprint(resource.blueprint, url_prefix=PREFIX)
+    application.register_blueprint(health.blueprint)

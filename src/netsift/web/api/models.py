@@ -8,7 +8,8 @@ from apiflask import APIBlueprint
 
 from netsift.models.bundle import Bundle
 from netsift.models.manifest import AuditEntry, Importance, ProtocolResult, Threshold, TrainingInput
-from netsift.web.api.base import Out, Scope, described
+from netsift.store.scopes import Scope
+from netsift.web.api.base import Out, described
 from netsift.web.errors import Refusal
 from netsift.web.services import services
 from netsift.web.shelf import ShelfModel
