@@ -6,9 +6,9 @@ from typing import Final
 
 from apiflask import APIFlask
 
-from netsift.web.pages import analyse, filters, login, models, overview
+from netsift.web.pages import alerts, analyse, filters, login, models, overview
 
-_PAGES: Final = (overview, analyse, models, login)
+_PAGES: Final = (overview, alerts, analyse, models, login)
 
 
 def register(application: APIFlask) -> None:

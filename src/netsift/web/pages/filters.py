@@ -13,6 +13,9 @@ from netsift.alerts.schema import utc_text
 
 _STEPS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP: Final = 1024
+_RANGE: Final = 2
+_LONGEST_HOST: Final = 20
+_PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 
 
 class Entry(NamedTuple):
@@ -25,6 +28,7 @@ class Entry(NamedTuple):
 
 MENU: Final = (
     Entry("overview.overview", "Overview", "overview"),
+    Entry("alerts_pages.alerts", "Alerts", "alerts"),
     Entry("analyse.analyse", "Analyse", "analyse"),
     Entry("model_pages.models", "Models", "models"),
 )
@@ -32,7 +36,20 @@ MENU: Final = (
 
 def register(application: Flask) -> None:
     """Give the templates their filters and globals."""
-    for function in (counted, size, percent, when, words, number, plain, capitalize_first):
+    for function in (
+        counted,
+        size,
+        percent,
+        when,
+        words,
+        number,
+        plain,
+        capitalize_first,
+        cell,
+        usual,
+        protocol,
+        short_host,
+    ):
         application.add_template_filter(function)
     application.jinja_env.globals.update(menu=MENU, version=__version__)
     application.add_template_global(is_here)
@@ -75,6 +92,31 @@ def words(name: str) -> str:
 def capitalize_first(text: str) -> str:
     """Return a text that begins with a capital; the rest stays, unlike with Jinja's own filter."""
     return text[:1].upper() + text[1:]
+
+
+def cell(value: float | str | None) -> str:
+    """Return a value for a table."""
+    if value is None:
+        return "–"
+    return value.replace("_", " ") if isinstance(value, str) else number(value)
+
+
+def usual(values: tuple[float | str, ...]) -> str:
+    """Return what is usual: a range of numbers, or some words."""
+    if len(values) == _RANGE and all(isinstance(value, int | float) for value in values):
+        low, high = (cell(value) for value in values)
+        return low if low == high else f"{low} to {high}"
+    return ", ".join(map(cell, values)) or "none"
+
+
+def protocol(value: int) -> str:
+    """Return the name of an IP protocol that everybody knows, else its number."""
+    return _PROTOCOLS.get(value, str(value))
+
+
+def short_host(name: str) -> str:
+    """Return a host's name with its middle left out where it is long, as IPv6 addresses are."""
+    return name if len(name) <= _LONGEST_HOST else f"{name[:10]}…{name[-9:]}"
 
 
 def plain(value: float) -> str:
