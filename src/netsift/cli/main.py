@@ -27,9 +27,11 @@ from netsift.cli import (
     learn,
     model,
     report,
+    serve,
     simulate,
     suppress,
     train,
+    user,
     warmup,
 )
 from netsift.errors import ExitStatus, NetsiftError
@@ -73,6 +75,8 @@ for module in (
     label,
     data,
     model,
+    serve,
+    user,
     simulate,
     warmup,
 ):

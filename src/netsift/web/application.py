@@ -10,6 +10,7 @@ from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
 
 from netsift import __version__
+from netsift.store.flows import FlowStore
 from netsift.store.opening import open_store
 from netsift.web import api, assets, errors, guard, headers, identity, openapi, pages
 from netsift.web.captures import CaptureFolder
@@ -85,6 +86,7 @@ def _services(settings: WebSettings) -> Services:
         settings=settings,
         store=store,
         models=ModelShelf(settings.data / "models", settings.model),
+        flows=FlowStore(settings.data / "flows"),
         captures=CaptureFolder(settings.data / "captures", settings.most_upload_bytes, settings.upload_quota_bytes),
         jobs=JobRunner(settings, store),
         streams=StreamSlots(settings.most_event_streams),

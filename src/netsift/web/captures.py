@@ -41,7 +41,8 @@ _NOTE: Final = ".note.json"
 class StoredCapture:
     """A file that was uploaded; ``id`` is its SHA-256, ``name`` what its sender called it.
 
-    ``begins_ns`` and ``ends_ns`` are the time of its flows, 0 until a job has looked at it.
+    ``flows_kept`` says that its flows are in the flow store. ``begins_ns`` and ``ends_ns`` are the time of its flows,
+    0 until a job has looked at it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class StoredCapture:
     uploaded: str
     suffix: str
     demonstration: bool = False
+    flows_kept: bool = False
     begins_ns: int = 0
     ends_ns: int = 0
 

@@ -19,8 +19,8 @@ from flask import Flask, current_app, request, session
 
 from netsift.files import whole_file
 from netsift.store.scopes import Scope
-from netsift.web.api.base import SCOPE
 from netsift.web.errors import Refusal
+from netsift.web.operations import SCOPE
 from netsift.web.services import services
 
 CSRF_HEADER: Final = "X-CSRF-Token"

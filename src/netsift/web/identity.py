@@ -1,6 +1,6 @@
 """Who asks: a user with a session, a program with a token, or whoever sits at this machine while there are no users.
 
-Every operation names the scope it needs (:func:`netsift.web.api.base.described`); pages need to read. What names none
+Every operation names the scope it needs (:func:`netsift.web.operations.described`); pages need to read. What names none
 and is no page is refused, so that a view that was forgotten is closed, not open.
 """
 

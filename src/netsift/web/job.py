@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netsift.errors import InputError, NetsiftError
+from netsift.store.flows import FlowStore
 from netsift.store.jobs import Job
 from netsift.store.opening import Store, open_store
 from netsift.web.captures import CaptureFolder, StoredCapture
@@ -142,11 +143,13 @@ class Work:
 
         capture = self._simulated() if self._job.kind == DEMONSTRATION else self._uploaded()
         statistics = ReadStatistics()
-        found, drift = self._look(capture, statistics)
+        with FlowStore(self._settings.data / "flows") as flows:
+            found, drift = self._look(capture, statistics, None if capture.flows_kept else flows)
         self._say("storing what was found")
         self._store.alerts.upsert([*found.alerts, *found.suppressed, *found.incidents])
         if self._first_ns <= self._last_ns:
-            self._captures.note(replace(capture, begins_ns=self._first_ns, ends_ns=self._last_ns))
+            seen = replace(capture, flows_kept=True, begins_ns=self._first_ns, ends_ns=self._last_ns)
+            self._captures.note(seen)
         return _summary(capture, found, drift, statistics)
 
     def _uploaded(self) -> StoredCapture:
@@ -170,7 +173,10 @@ class Work:
             simulate(path, wanted)
             return self._captures.add(path, DEMONSTRATION_NAME, demonstration=True)
 
-    def _look(self, capture: StoredCapture, statistics: ReadStatistics) -> tuple[Detected, Drift]:
+    def _look(
+        self, capture: StoredCapture, statistics: ReadStatistics, kept: FlowStore | None
+    ) -> tuple[Detected, Drift]:
+        """Look at a file as ``netsift detect`` does; its flows go into the store unless they are there already."""
         from netsift.alerts.behaviour import BehaviourSearch
         from netsift.alerts.detection import detect
         from netsift.alerts.pipeline import ModelSearch
@@ -189,7 +195,7 @@ class Work:
         forgo_linear_algebra()
         self._say("reading" if is_compiled(*parts) else "compiling, once for this installation")
         self._beat.statistics = statistics
-        flows = self._watched(read_flows([path], CaptureSettings(), statistics))
+        flows = self._watched(read_flows([path], CaptureSettings(), statistics), kept)
         found = detect(
             with_needed_context(flows, bundle.manifest.feature_names),
             BehaviourSearch(),
@@ -201,8 +207,8 @@ class Work:
             mark_compiled(*parts)
         return found, watch.judge()
 
-    def _watched(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the batches, note their time, and stop when somebody asked for it."""
+    def _watched(self, batches: Iterator[pa.RecordBatch], kept: FlowStore | None) -> Iterator[pa.RecordBatch]:
+        """Yield the batches, keep their flows and note their time, and stop when somebody asked for it."""
         import pyarrow.compute as pc
 
         for batch in batches:
@@ -214,6 +220,8 @@ class Work:
                 most = pc.max(batch.column("end_time").cast("int64")).as_py()
                 self._first_ns = self._first_ns if least is None else min(self._first_ns, least)
                 self._last_ns = self._last_ns if most is None else max(self._last_ns, most)
+                if kept is not None:
+                    kept.append(batch)
             yield batch
 
     def _say(self, stage: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, current_app
 
+from netsift.store.flows import FlowStore
 from netsift.store.opening import Store
 from netsift.web.captures import CaptureFolder
 from netsift.web.events import StreamSlots
@@ -34,6 +35,7 @@ class Services:
     settings: WebSettings
     store: Store
     models: ModelShelf
+    flows: FlowStore
     captures: CaptureFolder
     jobs: JobRunner
     streams: StreamSlots

@@ -10,8 +10,8 @@ from typing import Any, Final
 from netsift.errors import NetsiftError
 from netsift.store.alert_filter import AlertFilter, Order, State
 from netsift.store.jobs import JobState
-from netsift.web.api.base import moment
 from netsift.web.job import DEMONSTRATION
+from netsift.web.operations import moment
 from netsift.web.services import Services, services
 
 FRESH_S: Final = 1.0

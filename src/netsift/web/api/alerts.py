@@ -15,10 +15,10 @@ from netsift.store.alert_filter import AlertFilter, Order, State
 from netsift.store.alerts import StoredAlert
 from netsift.store.feedback import Said
 from netsift.store.scopes import Scope
-from netsift.web.api.base import Cursor, In, Limit, Moment, OptionalText, Out, described, moment, nanoseconds
 from netsift.web.errors import Refusal
 from netsift.web.evidence import evidence_file
 from netsift.web.identity import actor, audit
+from netsift.web.operations import Cursor, In, Limit, Moment, OptionalText, Out, described, moment, nanoseconds
 from netsift.web.services import services
 
 blueprint = APIBlueprint("alerts", __name__, tag="Alerts and incidents")

@@ -9,12 +9,12 @@ from flask import request
 from pydantic import Field
 
 from netsift.store.scopes import Scope
-from netsift.web.api.base import In, Out, described
 from netsift.web.api.jobs import JobOut, job_json
 from netsift.web.captures import LONGEST_NAME, StoredCapture, shown_name
 from netsift.web.errors import Refusal
 from netsift.web.identity import actor, audit
 from netsift.web.job import LOOK
+from netsift.web.operations import In, Out, described
 from netsift.web.services import services
 
 blueprint = APIBlueprint("captures", __name__, tag="Captures")

@@ -10,10 +10,10 @@ from flask import Response
 from netsift import __version__
 from netsift.errors import NetsiftError
 from netsift.store.scopes import Scope
-from netsift.web.api.base import Out, described
 from netsift.web.errors import Refusal
 from netsift.web.events import event_stream
 from netsift.web.metrics import CONTENT_TYPE, exposition
+from netsift.web.operations import Out, described
 from netsift.web.services import services
 from netsift.web.status import present_status
 

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from netsift.store.jobs import Job, JobState
 from netsift.store.scopes import Scope
-from netsift.web.api.base import Cursor, In, Limit, Out, described, moment
 from netsift.web.errors import Refusal
 from netsift.web.events import event_stream
 from netsift.web.identity import audit
+from netsift.web.operations import Cursor, In, Limit, Out, described, moment
 from netsift.web.services import services
 
 blueprint = APIBlueprint("jobs", __name__, tag="Jobs")

@@ -9,8 +9,8 @@ from apiflask import APIBlueprint
 from netsift.models.bundle import Bundle
 from netsift.models.manifest import AuditEntry, Importance, ProtocolResult, Threshold, TrainingInput
 from netsift.store.scopes import Scope
-from netsift.web.api.base import Out, described
 from netsift.web.errors import Refusal
+from netsift.web.operations import Out, described
 from netsift.web.services import services
 from netsift.web.shelf import ShelfModel
 

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from netsift.alerts.finding import Evidence
 from netsift.models.features import FeatureMatrix
 from netsift.store.scopes import Scope
-from netsift.web.api.base import In, Out, described
 from netsift.web.errors import refused_field
+from netsift.web.operations import In, Out, described
 from netsift.web.prediction import MOST_EXPLAINED, MOST_ROWS, Predictor
 from netsift.web.services import services
 from netsift.web.shelf import ShelfModel

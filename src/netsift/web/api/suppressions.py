@@ -12,9 +12,9 @@ from netsift.alerts.suppression import DEFAULT_DAYS, MOST_DAYS, Effect, Rule, ne
 from netsift.alerts.suppression import Scope as RuleScope
 from netsift.store.scopes import Scope
 from netsift.store.suppressions import StoredRule
-from netsift.web.api.base import In, Out, described, moment
 from netsift.web.errors import Refusal, refused_field
 from netsift.web.identity import actor, audit
+from netsift.web.operations import In, Out, described, moment
 from netsift.web.services import services
 
 blueprint = APIBlueprint("suppressions", __name__, tag="Suppressions")
