@@ -1,7 +1,8 @@
 // The form for one flow, the paste box, and a file that becomes incidents.
 
-import { element, number, percent, words } from "./elements.js";
-import { ask } from "./request.js";
+import { element, number, percent, size, words } from "./elements.js";
+import { ask, upload } from "./request.js";
+import { watch } from "./watch.js";
 
 const form = document.getElementById("flow");
 const state = document.getElementById("flow-state");
@@ -121,4 +122,93 @@ form.addEventListener("submit", async (event) => {
   } catch (problem) {
     complain(problem);
   }
+});
+
+// A file
+
+const drop = document.getElementById("upload");
+const chooser = document.getElementById("file");
+const box = document.getElementById("progress");
+const bar = document.getElementById("progress-bar");
+const told = document.getElementById("progress-text");
+const result = document.getElementById("job-result");
+const cancel = document.getElementById("cancel");
+let stop = () => {};
+
+function say(text, share) {
+  told.textContent = text;
+  if (share === undefined) bar.removeAttribute("value");
+  else bar.value = share;
+}
+
+function ended(children) {
+  box.hidden = true;
+  drop.hidden = false;
+  chooser.value = "";
+  result.replaceChildren(...children);
+  result.hidden = false;
+}
+
+function done(job) {
+  const found = job.result;
+  ended([
+    element("p", { class: found.incidents ? "note bad" : "note good" },
+      element("strong", {}, found.incidents ? `${number(found.incidents)} ${found.incidents === 1 ? "incident" : "incidents"}` : "Nothing was found"),
+      ` in ${number(found.flows)} flows of ${number(found.packets)} packets. `,
+      element("a", { href: `/analyse/jobs/${job.id}` }, "Show all of it")),
+  ]);
+}
+
+function follow(job) {
+  stop = () => ask(`/api/v1/jobs/${job.id}/cancel`, { method: "POST" });
+  say("waiting for its turn", 0);
+  watch(`/api/v1/jobs/${job.id}/events`, {
+    job(now) {
+      if (now.state === "running") say(`${now.stage}, ${percent(now.progress, 0)}`, now.progress);
+      if (now.state === "done") {
+        done(now);
+        location.assign(`/analyse/jobs/${now.id}`);
+      } else if (now.state === "failed") ended([element("p", { class: "note bad", role: "alert" }, `It cannot be looked at: ${now.error}.`)]);
+      else if (now.state === "cancelled") ended([element("p", { class: "note" }, "Cancelled.")]);
+      else return "go on";
+      return "done";
+    },
+    lost() {
+      say("the server cannot be reached; it is tried again");
+    },
+  });
+}
+
+async function send(file) {
+  result.hidden = true;
+  if (file.size > Number(drop.dataset.most)) {
+    ended([element("p", { class: "note bad", role: "alert" }, `${file.name} is too large: ${size(file.size)} of at most ${size(Number(drop.dataset.most))}.`)]);
+    return;
+  }
+  document.getElementById("progress-name").textContent = file.name;
+  drop.hidden = true;
+  box.hidden = false;
+  say("uploading", 0);
+  const sent = upload(`/api/v1/captures?name=${encodeURIComponent(file.name.slice(-200))}`, file, (share) => say(`uploading ${percent(share, 0)} of ${size(file.size)}`, share));
+  stop = sent.cancel;
+  try {
+    follow((await sent.finished).job);
+  } catch (problem) {
+    ended([element("p", { class: "note bad", role: "alert" }, problem.message)]);
+  }
+}
+
+cancel.addEventListener("click", () => stop());
+chooser.addEventListener("change", () => chooser.files[0] && send(chooser.files[0]));
+drop.addEventListener("submit", (event) => event.preventDefault());
+for (const name of ["dragenter", "dragover"]) {
+  drop.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files[0]) send(event.dataTransfer.files[0]);
 });

@@ -24,7 +24,7 @@ function layout(options) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--muted") },
-    margin: { l: 52, r: 12, t: 8, b: 40 },
+    margin: options.margin ?? { l: 52, r: 12, t: 8, b: 40 },
     showlegend: Boolean(options.legend),
     legend: { orientation: "h", y: 1.12, x: 0 },
     hovermode: "x unified",
@@ -40,7 +40,7 @@ export async function lines(target, series, options = {}) {
   const library = await plotly();
   const traces = series.map((one) => ({
     type: "scatter", mode: "lines", name: one.name, x: one.x, y: one.y, fill: one.fill,
-    hovertemplate: one.hover, customdata: one.custom,
+    hovertemplate: one.hover, fillcolor: one.fill ? `${colour(one.colour ?? "--accent")}22` : undefined,
     line: { color: colour(one.colour ?? "--accent"), width: one.width ?? 1.8, dash: one.dash },
   }));
   await library.react(target, traces, layout(options), { displayModeBar: false, responsive: true, ...options.config });
