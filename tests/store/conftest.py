@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 
 from netsift.store.database import database_url
 from netsift.store.opening import Store, open_store
+from netsift.store.tables import Base
 from tests.store import postgres
 
 
@@ -46,29 +47,41 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[str]:
-    """Yield the URL of an empty PostgreSQL database."""
-    name = f"test_{uuid.uuid4().hex}"
-    engine = create_engine(database_url(postgres_url), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield str(database_url(postgres_url).set(database=name).render_as_string(hide_password=False))
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+@pytest.fixture(scope="session")
+def postgres_store(postgres_url: str) -> Iterator[str]:
+    """Yield the URL of the PostgreSQL database that tests of what is stored share, each of them with empty tables."""
+    yield from _new_database(postgres_url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database, of either kind in turn."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of a database without tables, of either kind in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'netsift.db'}"
-    return str(request.getfixturevalue("postgres_database"))
+        yield f"sqlite:///{tmp_path / 'netsift.db'}"
+    else:
+        yield from _new_database(request.getfixturevalue("postgres_url"))
 
 
-@pytest.fixture
-def store(url: str, clock: Ticking) -> Iterator[Store]:
-    """Yield the stores of an empty database."""
-    with open_store(url, clock) as opened:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Ticking) -> Iterator[Store]:
+    """Yield the stores of a database, of either kind in turn, whose tables are empty."""
+    if request.param == "sqlite":
+        with open_store(tmp_path / "netsift.db", clock) as opened:
+            yield opened
+        return
+    with open_store(request.getfixturevalue("postgres_store"), clock) as opened:
+        with opened.database.writing() as session:
+            names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+            session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
         yield opened
+
+
+def _new_database(server: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(database_url(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield database_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()

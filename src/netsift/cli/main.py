@@ -16,6 +16,7 @@ import typer.core
 
 from netsift import __version__
 from netsift.cli import (
+    config,
     data,
     detect,
     drift,
@@ -77,6 +78,7 @@ for module in (
     model,
     serve,
     user,
+    config,
     simulate,
     warmup,
 ):

@@ -105,10 +105,10 @@ class TokenStore:
     def revoke(self, identity: str) -> None:
         """Make a token useless from now on. Raises InputError when there is none of that id, StoreError."""
         with self._database.writing() as session:
-            when = func.coalesce(TokenRow.revoked, self._clock(), type_=TokenRow.revoked.type)
-            query = update(TokenRow).where(TokenRow.id == clean(identity)).values(revoked=when).returning(TokenRow.id)
-            if session.scalar(query) is None:
+            row = session.get(TokenRow, clean(identity))
+            if row is None:
                 raise InputError(f"there is no token {identity[:LONGEST_ID]!r}")
+            row.revoked = row.revoked or self._clock()
 
 
 def _later(now: datetime, lifetime: timedelta | None) -> datetime | None:
