@@ -1,7 +1,7 @@
 """Who asks: a user with a session, a program with a token, or whoever sits at this machine while there are no users.
 
-Every operation names the scope it needs (:func:`netsift.web.operations.described`); pages need to read. What names none
-and is no page is refused, so that a view that was forgotten is closed, not open.
+Every operation names the scope it needs (:func:`netsift.web.operations.described`); pages need to read. What is of the
+API and names none needs admin, so that a view that was forgotten is closed, not open.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def authorise() -> BaseResponse | None:
         return None
     asking, needed = identity(), needed_scope()
     if needed is None:
-        needed = Scope.READ if request.method in ("GET", "HEAD", "OPTIONS", "POST") and is_page() else Scope.ADMIN
+        needed = Scope.ADMIN if request.path.startswith("/api/") else Scope.READ
     if asking is None:
         if not wants_problem():
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'), safe='/')}")
@@ -97,11 +97,6 @@ def authorise() -> BaseResponse | None:
     if not asking.may(needed):
         raise Refusal(403, f"{asking.name} may not do this: it needs the scope {needed.value}.")
     return None
-
-
-def is_page() -> bool:
-    """Return whether the request is for a page or something that reads, not for an operation of the API."""
-    return not request.path.startswith("/api/") or request.method in ("GET", "HEAD", "OPTIONS")
 
 
 def identity() -> Identity | None:

@@ -8,7 +8,9 @@ from apiflask import APIFlask
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from netsift.store.scopes import Scope
 from netsift.web.errors import Problem
+from netsift.web.operations import SCOPE
 from netsift.web.prediction import MOST_ROWS
 from netsift.web.services import services
 
@@ -36,6 +38,8 @@ def register(application: APIFlask) -> None:
     @application.doc(hide=True)
     def specification() -> ResponseReturnValue:
         return jsonify(application.spec)
+
+    setattr(application.view_functions[specification.__name__], SCOPE, Scope.READ)
 
 
 def completed(specification: dict[str, Any]) -> dict[str, Any]:
