@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -9,7 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -128,10 +129,13 @@ class AlertStore:
             StoreError: the database cannot be read.
         """
         position = None if cursor is None else position_of(cursor, order.value, order.type, str)
-        query = page_of(
-            select(AlertRow).where(*wanted.conditions()), order.column, AlertRow.id, position, limit,
+        # The ids first: what is ordered are then small rows, most of them out of an index.
+        ids = page_of(
+            select(AlertRow.id).where(*wanted.conditions()), order.column, AlertRow.id, position, limit,
             descending=order.descending,
         )  # fmt: skip
+        by = (order.column.desc(), AlertRow.id.desc()) if order.descending else (order.column, AlertRow.id)
+        query = select(AlertRow).where(AlertRow.id.in_(ids)).order_by(*by)
         with self._database.reading() as session:
             return page_from(session.scalars(query).all(), limit, _stored, lambda row: _position(row, order))
 
@@ -174,17 +178,23 @@ class AlertStore:
             (AlertRow.verdict != "", State.JUDGED.value),
             else_=State.OPEN.value,
         )
+        query = (
+            select(AlertRow.severity, AlertRow.category, state, day, func.count())
+            .where(*conditions)
+            .group_by(AlertRow.severity, AlertRow.category, state, day)
+        )
+        severities, categories, states, days = (Counter[Any]() for _ in range(4))
         with self._database.reading() as session:
-            severities = _counted(session, _count_by(AlertRow.severity, conditions))
-            categories = _counted(session, _count_by(AlertRow.category, conditions).order_by(func.count().desc()))
-            states = _counted(session, _count_by(state, conditions))
-            days = _counted(session, _count_by(day, conditions).order_by(day.desc()).limit(MOST_DAYS))
+            for severity, category, name, number, count in session.execute(query):
+                for counted, value in ((severities, severity), (categories, category), (states, name), (days, number)):
+                    counted[value] += count
+        latest = sorted(days)[-MOST_DAYS:]
         return AlertCounts(
-            total=sum(severities.values()),
-            severities={name: severities.get(place, 0) for place, name in enumerate(SEVERITIES)},
-            categories=categories,
-            states={one.value: states.get(one.value, 0) for one in State},
-            days={when: days[number] for number in sorted(days) if (when := _day(number)) is not None},
+            total=severities.total(),
+            severities={name: severities[place] for place, name in enumerate(SEVERITIES)},
+            categories=dict(categories.most_common()),
+            states={one.value: states[one.value] for one in State},
+            days={when: days[number] for number in latest if (when := _day(number)) is not None},
         )
 
     def forget(self, before: datetime, most: int = 100_000) -> int:
@@ -340,14 +350,6 @@ def _stored(row: AlertRow) -> StoredAlert:
 
 def _position(row: AlertRow, order: Order) -> Position:
     return Position(order.value, getattr(row, order.column.key), row.id)
-
-
-def _count_by(by: Any, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    return select(by, func.count()).where(*conditions).group_by(by)
-
-
-def _counted(session: Session, query: Select[Any]) -> dict[Any, int]:
-    return {value: int(count) for value, count in session.execute(query)}
 
 
 def _day(number: int) -> date | None:

@@ -30,6 +30,7 @@ _ROW_ID: Final = (
 """Tells apart flows that have the same number to be ordered by."""
 
 _LATER_TIME: Final = "make_timestamp_ns($at)::TIMESTAMPTZ_NS"
+_NUMBERS: Final = frozenset({Kind.UINT8, Kind.UINT16})
 _TRIES: Final = 5
 _NS_PER_S: Final = 1_000_000_000
 
@@ -118,15 +119,24 @@ class FlowQueries:
             raise UsageError(f"{unknown[0][:40]!r} is none of {', '.join(FACETS)}")
         checked_limit(top)
         conditions, parameters = _where(wanted)
-        found: dict[str, list[Facet]] = {}
-        for name in columns:
-            rows = self._ask(
-                f"SELECT {name}, count(*) AS flows, sum(bytes) FROM flows WHERE {conditions} GROUP BY {name} "
-                f"ORDER BY flows DESC, {name} LIMIT {top}",
-                parameters,
-                wanted,
-            )
-            found[name] = [Facet(value, flows, int(size)) for value, flows, size in rows]
+        tables = [
+            f"(SELECT '{name}', CAST({name} AS VARCHAR), count(*) AS flows, sum(bytes) FROM chosen GROUP BY {name} "
+            f"ORDER BY flows DESC, {name} LIMIT {top})"
+            for name in dict.fromkeys(columns)
+        ]
+        found: dict[str, list[Facet]] = {name: [] for name in columns}
+        if not found:
+            return found
+        listed = ", ".join([*found, "bytes"])
+        for name, value, flows, size in self._ask(
+            f", chosen AS MATERIALIZED (SELECT {listed} FROM flows WHERE {conditions}) " + " UNION ALL ".join(tables),
+            parameters,
+            wanted,
+        ):
+            is_number = value is not None and BY_NAME[name].kind in _NUMBERS
+            found[name].append(Facet(int(value) if is_number else value, flows, int(size)))
+        for facets in found.values():
+            facets.sort(key=lambda one: (-one.flows, one.value is None, one.value or 0))
         return found
 
     def talkers(self, wanted: FlowFilter, top: int) -> list[Talkers]:

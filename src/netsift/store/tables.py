@@ -66,6 +66,7 @@ class AlertRow(Base):
         Index("ix_alerts_kind_weight", "kind", "weight", "id"),
         Index("ix_alerts_kind_last_seen", "kind", "last_seen", "id"),
         Index("ix_alerts_suppressed", "suppressed"),
+        Index("ix_alerts_counted", "kind", "severity", "category", "suppressed", "verdict", "start_ns"),
     )
 
     id: Mapped[str] = mapped_column(String(LONGEST_ID), primary_key=True)

@@ -51,6 +51,9 @@ def _make_alerts() -> None:
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
     )
+    op.create_index(
+        "ix_alerts_counted", "alerts", ["kind", "severity", "category", "suppressed", "verdict", "start_ns"]
+    )
     op.create_index("ix_alerts_kind_end", "alerts", ["kind", "end_ns", "id"])
     op.create_index("ix_alerts_kind_last_seen", "alerts", ["kind", "last_seen", "id"])
     op.create_index("ix_alerts_kind_start", "alerts", ["kind", "start_ns", "id"])
