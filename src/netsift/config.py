@@ -29,6 +29,7 @@ from pydantic_settings import (
 from netsift.errors import InputError, UsageError
 from netsift.flows.settings import MeterSettings
 from netsift.store.settings import StoreSettings
+from netsift.web.settings import WebOptions
 
 PREFIX: Final = "NETSIFT_"
 SEPARATOR: Final = "__"
@@ -69,6 +70,7 @@ class Configuration(BaseSettings):
     flows: MeterSettings = MeterSettings()
     detection: DetectionSettings = DetectionSettings()
     store: StoreSettings = StoreSettings()
+    web: WebOptions = WebOptions()
 
     @classmethod
     def settings_customise_sources(

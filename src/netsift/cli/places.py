@@ -18,11 +18,6 @@ def feedback_file() -> Path:
     return _base("XDG_STATE_HOME", ".local/state") / "feedback.jsonl"
 
 
-def data_folder() -> Path:
-    """Return where ``netsift serve`` keeps what it has: ``$XDG_DATA_HOME/netsift``."""
-    return _base("XDG_DATA_HOME", ".local/share")
-
-
 def make_folder_of(path: Path) -> None:
     """Make the folder in which one of these files is written. Raises OutputError when that is impossible."""
     try:

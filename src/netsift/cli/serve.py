@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from netsift.cli.places import data_folder
 from netsift.errors import UsageError
+
+if TYPE_CHECKING:
+    from netsift.config import Loaded
+    from netsift.web.settings import WebSettings
 
 HELP: Final = """
 Serve the pages and the API: incidents and why, captures that are dropped in, single flows, models.
 
-Without users, only programs on this machine can reach it, and need not log in. Any other address needs a user (netsift user add) or a token first, and a proxy in front that speaks HTTPS (--behind-tls). On a fresh machine, simulated traffic is looked at, so that no page is blank.
+Without users, only programs on this machine can reach it, and need not log in. Any other address needs a user (netsift user add) or a token first, and a proxy in front that speaks HTTPS (--behind-tls). On a fresh machine, simulated traffic is looked at, so that no page is blank. Limits and everything else are in the configuration (netsift config check --dump).
 
 [bold]Examples[/bold]
 
@@ -26,19 +29,19 @@ Without users, only programs on this machine can reach it, and need not log in. 
 Exit status: 0 ended by a signal, 1 the address or the data cannot be used, 2 wrong arguments.
 """  # noqa: E501 - paragraphs, wrapped by the terminal
 
-_MEBIBYTE: Final = 1 << 20
-
-Data = Annotated[
+Config = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", show_default=False, help="Folder of all that is kept; the user's own unless given."),
+    typer.Option(metavar="FILE", show_default=False, help="Configuration; the user's own unless given."),
 ]
-Database = Annotated[
-    str,
+Data = Annotated[
+    Path | None, typer.Option(metavar="DIR", show_default=False, help="Folder of all that is kept (store.data).")
+]
+AllowedHosts = Annotated[
+    list[str] | None,
     typer.Option(
-        envvar="NETSIFT_DATABASE", metavar="URL", show_default=False, show_envvar=True,
-        help="Alert database: postgresql://USER@HOST/NAME; a file in the folder unless given.",
+        "--allowed-host", metavar="NAME", show_default=False, help="A name by which browsers ask for it; repeatable."
     ),
-]  # fmt: skip
+]
 
 
 def register(application: typer.Typer) -> None:
@@ -47,37 +50,56 @@ def register(application: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 5000,
+    host: Annotated[str | None, typer.Option(show_default="127.0.0.1", help="Address to listen at.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, show_default="5000", help="Port; 0 takes a free one.")
+    ] = None,
     data: Data = None,
-    database: Database = "",
     model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Model; the packaged one unless given."),
+        Path | None, typer.Option(metavar="FILE", show_default=False, help="Model; the packaged one unless given.")
     ] = None,
-    allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", show_default=False, help="A name by which browsers ask for it; repeatable."),
+    allowed_host: AllowedHosts = None,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", show_default=False, help="A proxy in front speaks HTTPS.")
+    ] = False,
+    demonstration: Annotated[
+        bool | None, typer.Option(show_default=False, help="Look at simulated traffic on a fresh machine, or not.")
     ] = None,
-    behind_tls: Annotated[bool, typer.Option("--behind-tls", help="A proxy in front speaks HTTPS.")] = False,
-    demonstration: Annotated[bool, typer.Option(help="Look at simulated traffic on a fresh machine.")] = True,
-    upload_mib: Annotated[int, typer.Option(min=1, help="Size of one upload at most, MiB.")] = 4_096,
-    quota_mib: Annotated[int, typer.Option(min=1, help="Size of all uploads at most, MiB.")] = 20_480,
-    job_memory_mib: Annotated[int, typer.Option(min=512, help="Memory of the process that looks at one, MiB.")] = 4_096,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Files that are looked at side by side.")] = 1,
+    config: Config = None,
 ) -> None:
     """Serve as :data:`HELP` says."""
     needs_web()
+    from netsift.config import load
     from netsift.web.serving import serve as run
+
+    flags: dict[str, Any] = {
+        "web.host": host,
+        "web.port": port,
+        "web.allowed_hosts": allowed_host or None,
+        "web.behind_tls": behind_tls or None,
+        "web.demonstration": demonstration,
+        "store.data": None if data is None else str(data),
+        "detection.model": None if model is None else str(model),
+    }
+    run(settings_of(load(config, flags)), _say)
+
+
+def settings_of(loaded: Loaded) -> WebSettings:
+    """Return the settings of a server from the configuration in force."""
     from netsift.web.settings import WebSettings
 
-    settings = WebSettings(
-        host=host, port=port, data=(data or data_folder()).absolute(), database=database, model=model,
-        allowed_hosts=tuple(allowed_host or ()), behind_tls=behind_tls, demonstration=demonstration,
-        most_upload_bytes=upload_mib * _MEBIBYTE, upload_quota_bytes=quota_mib * _MEBIBYTE,
-        job_memory_bytes=job_memory_mib * _MEBIBYTE, jobs_at_once=jobs,
-    )  # fmt: skip
-    run(settings, _say)
+    values = loaded.configuration
+    secret = values.store.database
+    return WebSettings(
+        **values.web.model_dump(),
+        data=values.store.folder.absolute(),
+        database="" if secret is None else secret.get_secret_value(),
+        model=values.detection.model,
+        false_positive_rate=values.detection.false_positive_rate,
+        flow_days=values.store.flow_days,
+        flow_bytes=values.store.flow_bytes,
+        shown=tuple((one.name, "" if one.shown is None else str(one.shown), one.origin) for one in loaded.values),
+    )
 
 
 def needs_web() -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from netsift.cli.places import data_folder
-from netsift.cli.serve import Data, Database
+from netsift.cli.serve import Config, Data
 from netsift.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,34 +61,34 @@ def register(application: typer.Typer) -> None:
     application.add_typer(tokens, name="token")
 
 
-def add(name: Name, scope: Scopes = None, data: Data = None, database: Database = "") -> None:
+def add(name: Name, scope: Scopes = None, data: Data = None, config: Config = None) -> None:
     """Add as :data:`ADD_HELP` says."""
     secret = _password()
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         user = store.users.add(name, secret, scope or ["admin"])
         store.audit.record(_operator(), "add user", name, detail={"scopes": sorted(user.scopes)})
     typer.echo(f"{name} may log in: {', '.join(sorted(user.scopes))}", err=True)
 
 
-def list_users(data: Data = None, database: Database = "") -> None:
+def list_users(data: Data = None, config: Config = None) -> None:
     """List the users."""
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         for user in store.users.every():
             seen = user.last_login.isoformat(timespec="seconds") if user.last_login else "never"
             typer.echo(f"{user.name}\t{' '.join(sorted(user.scopes))}\tlast login {seen}")
 
 
-def password(name: Name, data: Data = None, database: Database = "") -> None:
+def password(name: Name, data: Data = None, config: Config = None) -> None:
     """Give a user another password; all sessions end."""
     secret = _password()
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         store.users.set_password(name, secret)
         store.audit.record(_operator(), "set password", name)
 
 
-def remove(name: Name, data: Data = None, database: Database = "") -> None:
+def remove(name: Name, data: Data = None, config: Config = None) -> None:
     """Remove a user and the tokens that he owns."""
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         store.users.remove(name)
         store.audit.record(_operator(), "remove user", name)
 
@@ -99,19 +98,19 @@ def create(
     scope: Scopes = None,
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How long it is valid.")] = 365,
     data: Data = None,
-    database: Database = "",
+    config: Config = None,
 ) -> None:
     """Create as :data:`CREATE_HELP` says."""
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         secret, token = store.tokens.create(name, scope or ["read"], lifetime=timedelta(days=days))
         store.audit.record(_operator(), "create token", token.id, detail={"name": name})
     typer.echo(f"token {token.id}: {', '.join(sorted(token.scopes))}, for {days} days", err=True)
     typer.echo(secret)
 
 
-def list_tokens(data: Data = None, database: Database = "") -> None:
+def list_tokens(data: Data = None, config: Config = None) -> None:
     """List the tokens, not their secrets."""
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         for token in store.tokens.every():
             ends = token.expires.date().isoformat() if token.expires else "never"
             state = "revoked" if token.revoked else f"valid until {ends}"
@@ -121,18 +120,20 @@ def list_tokens(data: Data = None, database: Database = "") -> None:
 def revoke(
     identifier: Annotated[str, typer.Argument(metavar="ID", show_default=False)],
     data: Data = None,
-    database: Database = "",
+    config: Config = None,
 ) -> None:
     """Make a token useless from now on."""
-    with _opened(data, database) as store:
+    with _opened(data, config) as store:
         store.tokens.revoke(identifier)
         store.audit.record(_operator(), "revoke token", identifier)
 
 
-def _opened(data: Path | None, database: str) -> Store:
+def _opened(data: Path | None, config: Path | None) -> Store:
+    from netsift.config import load
     from netsift.store.opening import open_store
 
-    return open_store(database or (data or data_folder()).absolute() / "netsift.db")
+    loaded = load(config, {"store.data": None if data is None else str(data)})
+    return open_store(loaded.configuration.store.database_url)
 
 
 def _password() -> str:

@@ -81,14 +81,15 @@ def create_application(settings: WebSettings) -> Application:
 
 def _services(settings: WebSettings) -> Services:
     store = open_store(settings.database_url)
+    flows = FlowStore(settings.data / "flows")
     identity.refuse_open_server(settings, store.users.count(), len(store.tokens.every()))
     return Services(
         settings=settings,
         store=store,
         models=ModelShelf(settings.data / "models", settings.model),
-        flows=FlowStore(settings.data / "flows"),
+        flows=flows,
         captures=CaptureFolder(settings.data / "captures", settings.most_upload_bytes, settings.upload_quota_bytes),
-        jobs=JobRunner(settings, store),
+        jobs=JobRunner(settings, store, flows),
         streams=StreamSlots(settings.most_event_streams),
         logins=Throttle(),
     )

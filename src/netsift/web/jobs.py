@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from netsift.errors import NetsiftError
+from netsift.store.flows import FlowStore
 from netsift.store.jobs import Job, JobState
 from netsift.store.opening import Store
 from netsift.web.settings import WebSettings
@@ -37,9 +38,9 @@ _MOST_LOG_BYTES: Final = 64 << 10
 class JobRunner:
     """Takes queued jobs and runs each in a process; as many at once as the settings say."""
 
-    def __init__(self, settings: WebSettings, store: Store) -> None:
+    def __init__(self, settings: WebSettings, store: Store, flows: FlowStore) -> None:
         """Prepare; nothing runs before :meth:`start`."""
-        self._settings, self._store = settings, store
+        self._settings, self._store, self._flows = settings, store, flows
         self._logs = settings.data / "logs"
         self._ended = threading.Event()
         self._asked = threading.Condition()
@@ -75,6 +76,7 @@ class JobRunner:
                 job = self._store.jobs.take()
                 if job is not None:
                     self._run(job)
+                    self._tidy()
                     continue
             except (NetsiftError, OSError) as error:
                 LOGGER.error("jobs: %s", error)
@@ -88,6 +90,12 @@ class JobRunner:
             tries = int(lost.arguments.get("tries", 1)) if lost is not None else MOST_TRIES
             if lost is not None and tries < MOST_TRIES:
                 self._store.jobs.add(lost.kind, lost.title, lost.arguments | {"tries": tries + 1}, lost.owner)
+
+    def _tidy(self) -> None:
+        """Join small files of flows and delete what is too old or too much."""
+        age = None if self._settings.flow_days is None else timedelta(days=self._settings.flow_days)
+        self._flows.compact()
+        self._flows.retain(age, self._settings.flow_bytes)
 
     def _run(self, job: Job) -> None:
         log = self._logs / f"{job.id}.log"
@@ -145,7 +153,7 @@ class JobRunner:
 
 def _environment() -> dict[str, str]:
     # What is being looked at came from anywhere; the process that does so needs none of the server's secrets.
-    return {name: value for name, value in os.environ.items() if not name.startswith("NETSIFT_DATABASE")}
+    return {name: value for name, value in os.environ.items() if not name.startswith("NETSIFT_STORE__DATABASE")}
 
 
 def _tail(log: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
-from flask import jsonify
+from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 
 from netsift.store.scopes import Scope
@@ -37,9 +37,14 @@ def register(application: APIFlask) -> None:
     @application.get(PATH)
     @application.doc(hide=True)
     def specification() -> ResponseReturnValue:
-        return jsonify(application.spec)
+        return jsonify(specification_of(application))
 
     setattr(application.view_functions[specification.__name__], SCOPE, Scope.READ)
+
+
+def specification_of(application: Flask) -> dict[str, Any]:
+    """Return the specification of the application as it is now."""
+    return cast(dict[str, Any], cast(APIFlask, application).spec)
 
 
 def completed(specification: dict[str, Any]) -> dict[str, Any]:

@@ -256,10 +256,12 @@ def get_evidence(identifier: str) -> Response:
     found = stored(identifier)
     file = evidence_file(found)
     audit("download evidence", found.alert.id)
-    return send_file(
+    answer = send_file(
         file, mimetype="application/vnd.tcpdump.pcap", as_attachment=True, download_name=f"{found.alert.id}.pcap",
         conditional=False, etag=False,
     )  # fmt: skip
+    answer.call_on_close(file.close)
+    return answer
 
 
 def stored(identifier: str, kind: str = "") -> StoredAlert:

@@ -6,9 +6,9 @@ from typing import Final
 
 from apiflask import APIFlask
 
-from netsift.web.pages import alerts, analyse, filters, login, models, overview
+from netsift.web.pages import alerts, analyse, explore, filters, login, models, overview, settings
 
-_PAGES: Final = (overview, alerts, analyse, models, login)
+_PAGES: Final = (overview, alerts, analyse, explore, models, settings, login)
 
 
 def register(application: APIFlask) -> None:

@@ -9,6 +9,7 @@ from flask import Flask, request
 from markupsafe import Markup
 
 from netsift import __version__
+from netsift.alerts.explain import format_value
 from netsift.alerts.schema import utc_text
 
 _STEPS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -31,25 +32,17 @@ MENU: Final = (
     Entry("alerts_pages.alerts", "Alerts", "alerts"),
     Entry("analyse.analyse", "Analyse", "analyse"),
     Entry("model_pages.models", "Models", "models"),
+    Entry("explore.explore", "Explore", "explore"),
+    Entry("settings.settings", "Settings", "settings"),
 )
 
 
 def register(application: Flask) -> None:
     """Give the templates their filters and globals."""
     for function in (
-        counted,
-        size,
-        percent,
-        when,
-        words,
-        number,
-        plain,
-        capitalize_first,
-        cell,
-        usual,
-        protocol,
-        short_host,
-    ):
+        capitalize_first, cell, counted, lasting, number, percent, plain, protocol, short_host, size, usual,
+        when, words,
+    ):  # fmt: skip
         application.add_template_filter(function)
     application.jinja_env.globals.update(menu=MENU, version=__version__)
     application.add_template_global(is_here)
@@ -107,6 +100,11 @@ def usual(values: tuple[float | str, ...]) -> str:
         low, high = (cell(value) for value in values)
         return low if low == high else f"{low} to {high}"
     return ", ".join(map(cell, values)) or "none"
+
+
+def lasting(duration_us: float | None) -> str:
+    """Return a duration in the unit that fits."""
+    return "–" if duration_us is None else format_value(float(duration_us), "µs")
 
 
 def protocol(value: int) -> str:
