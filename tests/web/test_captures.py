@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -43,7 +44,7 @@ def test_too_large_is_refused_while_it_comes(tmp_path: Path) -> None:
     folder = parts_of(application).captures
     endless = _Endless()
     with pytest.raises(Refusal) as refused:
-        folder.receive(endless, "endless")
+        folder.receive(cast(IO[bytes], endless), "endless")
     assert refused.value.code == 413
     assert endless.read_bytes <= 3 * CHUNK_BYTES
     assert (files(application), folder.used_bytes) == ([], 0)
@@ -67,7 +68,7 @@ def test_nothing_is_no_file(application: Application, client: FlaskClient) -> No
 def test_a_sender_that_goes_away_leaves_nothing(application: Application) -> None:
     folder = parts_of(application).captures
     with pytest.raises(OSError, match="gone"):
-        folder.receive(_Breaking(), "x")
+        folder.receive(cast(IO[bytes], _Breaking()), "x")
     assert (files(application), folder.used_bytes) == ([], 0)
 
 

@@ -121,7 +121,8 @@ def test_text_of_the_wrong_length_or_kind_is_named(client: FlaskClient, predicto
 
 def test_the_wrong_form_is_refused(client: FlaskClient, predictor: Predictor) -> None:
     row = predictor.example("benign")
-    for body in ({}, {"rows": []}, {"rows": [row], "features": "1"}, {"rows": [row], "more": 1}, [1], "x"):
+    wrong: list[Any] = [{}, {"rows": []}, {"rows": [row], "features": "1"}, {"rows": [row], "more": 1}, [1], "x"]
+    for body in wrong:
         assert client.post(PATH, json=body).status_code == 422
     assert client.post(PATH, data="{", content_type="application/json").status_code == 400
     assert fields(client.post(PATH, json={"rows": [row], "false_positive_rate": 0.5})) == ["false_positive_rate"]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from flask import Response, stream_with_context
+from flask import Response
 
 from netsift.web.errors import Refusal
 
@@ -49,7 +49,8 @@ def event_stream(
 ) -> Response:
     """Return a stream of what ``look`` says: name and content of an event, and whether it is the last.
 
-    It is asked every so many seconds and sent when it has changed. Raises Refusal when too many streams are open.
+    It is asked every so many seconds, outside of the request, and what it says is sent when it has changed. Raises
+    Refusal when too many streams are open.
     """
     slots.take()
 
@@ -68,7 +69,7 @@ def event_stream(
                 yield ": still here\n\n"
             time.sleep(every_s)
 
-    answer = Response(stream_with_context(events()), content_type="text/event-stream; charset=utf-8")
+    answer = Response(events(), content_type="text/event-stream; charset=utf-8")
     answer.headers["X-Accel-Buffering"] = "no"
     answer.call_on_close(slots.give_back)
     return answer

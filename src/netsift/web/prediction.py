@@ -208,7 +208,7 @@ class Predictor:
 
     def text_pattern(self) -> str:
         """Return the regular expression (ECMA 262) of values with commas between."""
-        number = "[0-9]{1,30}(\\.[0-9]{1,30})?"
+        number = "[0-9]{1,30}(\\.[0-9]{1,30})?([eE]-[0-9]{1,3})?"
         parts = [
             f"({'|'.join(map(re.escape, feature.categories))})?" if feature.categories else f"({number})?"
             for feature in self.features

@@ -72,6 +72,8 @@ def _with_gunicorn(settings: WebSettings, listener: socket.socket) -> None:
     from gunicorn.app.base import BaseApplication
 
     running: list[Services] = []
+    # From here on the socket is gunicorn's, which closes it by its number.
+    descriptor = listener.detach()
 
     class Server(BaseApplication):  # type: ignore[misc]
         """One worker with threads: limits and jobs are counted in one place."""
@@ -79,7 +81,7 @@ def _with_gunicorn(settings: WebSettings, listener: socket.socket) -> None:
         def load_config(self) -> None:
             """Set what does not come from files."""
             values: dict[str, Any] = {
-                "bind": [f"fd://{listener.fileno()}"],
+                "bind": [f"fd://{descriptor}"],
                 "worker_class": "gthread",
                 "workers": 1,
                 "threads": settings.most_event_streams + THREADS,

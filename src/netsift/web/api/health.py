@@ -88,4 +88,5 @@ def status() -> dict[str, Any]:
 @described(blueprint, "watch_status", Scope.READ, 503, content={200: ("text/event-stream", {"type": "string"})})
 def watch_status() -> Response:
     """Watch the server: events named `status`, each what `GET /api/v1/status` says, whenever that has changed."""
-    return event_stream(services().streams, lambda: ("status", present_status(), False), _EVERY_S)
+    parts = services()
+    return event_stream(parts.streams, lambda: ("status", parts.board.status(parts), False), _EVERY_S)
