@@ -89,7 +89,7 @@ def _column_row(column: Column) -> tuple[str, ...]:
 
 def _category_rows() -> Iterator[tuple[str, ...]]:
     for column in COLUMNS:
-        if column.kind is Kind.CATEGORY:
+        if column.kind in (Kind.CATEGORY, Kind.SET):
             yield f"`{column.name}`", ", ".join(f"`{value}`" for value in column.categories)
 
 

@@ -28,6 +28,7 @@ from pydantic_settings import (
 
 from netsift.errors import InputError, UsageError
 from netsift.flows.settings import MeterSettings
+from netsift.sinks.settings import SinksSettings
 from netsift.store.settings import StoreSettings
 from netsift.web.settings import WebOptions
 
@@ -70,6 +71,7 @@ class Configuration(BaseSettings):
     flows: MeterSettings = MeterSettings()
     detection: DetectionSettings = DetectionSettings()
     store: StoreSettings = StoreSettings()
+    sinks: SinksSettings = SinksSettings()
     web: WebOptions = WebOptions()
 
     @classmethod
@@ -99,6 +101,8 @@ class Value:
         """The value as it may be shown: a JSON value."""
         if self.value is None or isinstance(self.value, bool | int | float | str):
             return STARS if self.secret and self.value is not None else self.value
+        if isinstance(self.value, tuple):
+            return [one.model_dump(mode="json", exclude_none=True) for one in self.value]
         return STARS if self.secret else str(self.value)
 
 

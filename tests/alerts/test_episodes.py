@@ -33,6 +33,7 @@ class Anything:
     technique: str = "T1000"
     severity: Severity = Severity.LOW
     context: tuple[str, ...] = ()
+    scale: str = ""
     facts: tuple[str, ...] = ("dst_port", "bytes")
 
     def suspects(self, view: FlowView) -> Rows:

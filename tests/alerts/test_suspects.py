@@ -27,6 +27,7 @@ class Everything:
     technique: str = "T1046"
     severity: Severity = Severity.LOW
     context: tuple[str, ...] = ()
+    scale: str = ""
     facts: tuple[str, ...] = ("bytes",)
 
     def suspects(self, view: FlowView) -> Rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from hypothesis import given
@@ -27,9 +28,12 @@ from netsift.kernels.layout import (
     TCP_KNOWN,
 )
 from netsift.kernels.meter import end_all, meter_packets, release_ended
+from netsift.kernels.remote_calls import BIND, INTERFACES, SHARE
 from tests.flows.engine import TINY, first_difference, rows_of
 from tests.naive import Packet, Settings, meter
 from tests.naive.parts import released
+from tests.naive.remote_calls import SHARE as SHARE_OPENED
+from tests.naive.remote_calls import remote_call
 
 LARGEST = 16 * 262_144
 SOURCES = (bytes(12) + bytes((10, 0, 0, 1)), bytes(12) + bytes((10, 0, 0, 2)))
@@ -53,9 +57,21 @@ def packet_array(packets: list[Packet], hashes: int) -> Any:
         entry["icmp_type"], entry["icmp_code"] = packet.icmp_type or 0, packet.icmp_code or 0
         entry["payload_prefix"] = int.from_bytes(packet.payload_prefix, "little")
         entry["prefix_length"] = len(packet.payload_prefix)
+        entry["call"] = call_code(packet)
         entry["marks"] = marks(packet)
         entry["hash"] = (packet.protocol + packet.source_port + packet.destination_port) % hashes
     return array
+
+
+def call_code(packet: Packet) -> int:
+    """Return the code of the remote procedure call of a packet."""
+    call = remote_call(packet.segment) if len(packet.payload_prefix) == 8 else None
+    if isinstance(call, UUID):
+        known = [UUID(text) for text in INTERFACES.values()]
+        return BIND + (known.index(call) + 1 if call in known else 0)
+    if isinstance(call, int):
+        return call + 1
+    return SHARE if call == SHARE_OPENED else 0
 
 
 def marks(packet: Packet) -> int:

@@ -31,6 +31,8 @@ from tests.naive.parts import (
     unchanged,
     unsigned,
 )
+from tests.naive.remote_calls import remote_call, remote_calls
+from tests.naive.ring import read_block
 from tests.naive.shapley import shapley_values
 
 TWINS: Final[dict[str, Callable[..., Any]]] = {
@@ -41,6 +43,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "big_endian_16": unsigned,
     "big_endian_32": unsigned,
     "big_endian_64": unsigned,
+    "calls_of": remote_calls,
     "context_columns": context_rows,
     "count_first_packets": first_packets,
     "deadline_second": deadline_second,
@@ -61,16 +64,19 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "meter_packets": meter,
     "oldest_flow": oldest_flow,
     "path_lengths": path_lengths,
+    "pass_time": meter,
     "payload_kind": payload_kind,
     "prefetch": unchanged,
     "rebuild_index": find_flow,
     "recall_fragment": join_fragments,
     "release_ended": released,
+    "remote_call": remote_call,
     "remember_fragment": join_fragments,
     "remove_flow": find_flow,
     "remove_from_wheel": remove_from_wheel,
     "scan_pcap": read_records,
     "scan_pcapng": read_records,
+    "scan_ring_block": read_block,
     "shapley_values": shapley_values,
     "siphash_words": siphash,
     "start_detail": measure,

@@ -12,7 +12,7 @@ from netsift.flows.schema import COLUMNS, Column, Kind, Validity
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
-GREATEST = {Kind.UINT8: 255, Kind.UINT16: 65535, Kind.UINT32: 10_000, Kind.UINT64: 1_000_000}
+GREATEST = {Kind.UINT8: 255, Kind.UINT16: 65535, Kind.UINT32: 10_000, Kind.UINT64: 1_000_000, Kind.SET: 2**17 - 1}
 
 
 def random_batch(

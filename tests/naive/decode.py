@@ -32,7 +32,7 @@ class Packet:
 
     ``vlan_id`` and ``tunnel_id`` are None where there is none, ``tcp_sequence`` and ``tcp_window`` where the TCP header
     was not captured or the packet is not TCP. ``is_fragment`` holds for every fragment, ``is_later_fragment`` for those
-    without a transport header.
+    without a transport header. ``segment`` is the captured payload of a TCP packet.
     """
 
     time_ns: int
@@ -59,6 +59,7 @@ class Packet:
     is_fragment: bool = False
     is_later_fragment: bool = False
     payload_prefix: bytes = b""
+    segment: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +324,7 @@ def _transport(header: _IpHeader, time_ns: int) -> Packet:
         header_length=header_length,
         payload_length=header.transport_length - header_length,
         payload_prefix=segment[header_length : header_length + 8],
+        segment=segment[header_length:] if packet.protocol == TCP else b"",
     )
 
 

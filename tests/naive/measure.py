@@ -14,6 +14,7 @@ from netsift.flows.schema import COLUMNS, FLAGS, Kind, Validity
 
 from .containers import NANOSECONDS
 from .decode import TCP, UDP, Packet
+from .remote_calls import remote_calls
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -118,6 +119,7 @@ def measure(flow: Flow, settings: Settings) -> dict[str, object]:
     values |= _subflows(flow, settings)
     values |= _active_and_idle(flow.packets, settings)
     values |= first_packets(flow, settings)
+    values["remote_calls"] = remote_calls(packet.segment for packet in flow.packets)
     values["fragments"] = sum(packet.is_fragment for packet in flow.packets)
     first_backward_ns = backward[0].time_ns if backward else flow.first_ns
     values["response_time_us"] = max(0, first_backward_ns - flow.first_ns) / 1000.0

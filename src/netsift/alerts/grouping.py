@@ -111,6 +111,37 @@ class FindingGroups:
         self._join_sources()
         return [group for of_key in self._groups.values() for group in of_key]
 
+    def expire(self, before_ns: int, gap_ns: int) -> list[Group]:
+        """Forget the groups that nothing can change any more which starts at ``before_ns`` or later; return those.
+
+        ``gap_ns`` is the longest gap over which groups of one source, or of one target, are joined afterwards: a group
+        goes when all those go that it hangs together with.
+        """
+        hanging: dict[tuple[str, ...], list[tuple[_Key, Group]]] = {}
+        self._join_sources()
+        for key, groups in self._groups.items():
+            for group in groups:
+                who = tuple(group.sources) if len(group.sources) == 1 else ("", *sorted(group.targets)[:1])
+                hanging.setdefault(who, []).append((key, group))
+        over = [
+            member
+            for members in hanging.values()
+            for run in _runs_of_groups(members, gap_ns)
+            if max(group.end_ns for _, group in run) + gap_ns < before_ns
+            for member in run
+        ]
+        self._remove(over)
+        return [group for _, group in over]
+
+    def _remove(self, members: Sequence[tuple[_Key, Group]]) -> None:
+        removed = {id(group) for _, group in members}
+        for key in {key for key, _ in members}:
+            self._groups[key] = [group for group in self._groups[key] if id(group) not in removed]
+            if not self._groups[key]:
+                del self._groups[key]
+        self._count -= len(removed)
+        self._free_members += sum(len(one.sources) + len(one.targets) + len(one.ports) for _, one in members)
+
     def add(self, flows: FlaggedFlows) -> None:
         """Put flagged flows into their groups."""
         rows_of_key: dict[tuple[str, int], list[int]] = {}
@@ -194,21 +225,9 @@ class FindingGroups:
                 if key[2] or (target := _only_target(group)):
                     of_target.setdefault(("", group.attack, key[2] or target), []).append((key, group))
         for by_target, members in of_target.items():
-            for run in self._runs_of_groups(members):
+            for run in _runs_of_groups(members, self._gap_ns):
                 if len(run) > 1 and len({source for _, group in run for source in group.sources}) >= MANY_SOURCES:
                     self._move(run, by_target)
-
-    def _runs_of_groups(self, members: list[tuple[_Key, Group]]) -> Iterator[list[tuple[_Key, Group]]]:
-        ordered = sorted(members, key=lambda member: member[1].start_ns)
-        run: list[tuple[_Key, Group]] = []
-        latest_ns = 0
-        for member in ordered:
-            if run and member[1].start_ns - latest_ns > self._gap_ns:
-                yield run
-                run = []
-            latest_ns = max(latest_ns, member[1].end_ns) if run else member[1].end_ns
-            run.append(member)
-        yield run
 
     def _move(self, run: list[tuple[_Key, Group]], by_target: _Key) -> None:
         moved = {id(group) for _, group in run}
@@ -219,6 +238,20 @@ class FindingGroups:
         whole = reduce(joined, (group for _, group in run))
         insort(self._groups.setdefault(by_target, []), whole, key=lambda group: group.start_ns)
         self._count -= len(run) - 1
+
+
+def _runs_of_groups(members: list[tuple[_Key, Group]], gap_ns: int) -> Iterator[list[tuple[_Key, Group]]]:
+    """Cut groups, in order of start, where a gap is too long."""
+    ordered = sorted(members, key=lambda member: member[1].start_ns)
+    run: list[tuple[_Key, Group]] = []
+    latest_ns = 0
+    for member in ordered:
+        if run and member[1].start_ns - latest_ns > gap_ns:
+            yield run
+            run = []
+        latest_ns = max(latest_ns, member[1].end_ns) if run else member[1].end_ns
+        run.append(member)
+    yield run
 
 
 def _only_target(group: Group) -> str:

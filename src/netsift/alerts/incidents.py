@@ -5,8 +5,8 @@ Alerts belong together when no more than an hour lies between them and
 - the same host did both: a scan, then guessing, then a theft are one attack;
 - a host that somebody tried to get into acts in turn: the attacker has moved on, and when it does what was done to it,
   it spreads (being scanned is no attempt: that happens to every host);
-- or they are floods of the same target, or the scans and guesses of many sources at the same target, which is what any
-  host on the Internet sees all day: one incident, not a hundred.
+- or they are floods or slow requests of the same target, or the scans and guesses of many sources at the same target,
+  which is what any host on the Internet sees all day: one incident, not a hundred.
 
 Every alert is in exactly one incident; an incident of one alert says what the alert says.
 """
@@ -35,7 +35,8 @@ MOST_ACTORS: Final = 8
 
 MOST_TIMELINE: Final = 50
 MOST_EVIDENCE: Final = 50
-_BY_MANY: Final = frozenset({"flood", "scan", "brute_force"})
+_DENIALS: Final = frozenset({"flood", "slow_http"})
+_BY_MANY: Final = _DENIALS | {"scan", "brute_force"}
 _ATTEMPTS: Final = frozenset({"brute_force", "infiltration", "exploit", "web_attack"})
 """What may have got an attacker into the target."""
 
@@ -104,7 +105,7 @@ def _links(ordered: Sequence[Alert]) -> Iterator[tuple[int, int]]:
     for (category, _), places in suffers.items():
         for run in _runs(ordered, places):
             sources = {source for place in run for source in ordered[place].sources}
-            if category == "flood" or len(sources) >= MANY_SOURCES:
+            if category in _DENIALS or len(sources) >= MANY_SOURCES:
                 yield from pairwise(run)
     for place, alert in enumerate(ordered):
         for host in alert.targets if alert.category in _ATTEMPTS else ():

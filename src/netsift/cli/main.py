@@ -34,6 +34,7 @@ from netsift.cli import (
     train,
     user,
     warmup,
+    watch,
 )
 from netsift.errors import ExitStatus, NetsiftError
 
@@ -65,6 +66,7 @@ application = typer.Typer(
 for module in (
     flows,
     detect,
+    watch,
     learn,
     suppress,
     feedback,

@@ -23,6 +23,7 @@ ARROW_TYPES: Final[dict[Kind, pa.DataType]] = {
     Kind.UINT32: pa.uint32(),
     Kind.UINT16: pa.uint16(),
     Kind.UINT8: pa.uint8(),
+    Kind.SET: pa.uint32(),
     Kind.CATEGORY: pa.dictionary(pa.int8(), pa.string()),
     Kind.INT32_LIST: pa.list_(pa.int32()),
     Kind.FLOAT64_LIST: pa.list_(pa.float64()),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised whenever a column is added, removed or changes its meaning."""
 
 
@@ -27,6 +27,7 @@ class Kind(StrEnum):
     UINT16 = "uint16"
     UINT8 = "uint8"
     CATEGORY = "category"
+    SET = "set"
     INT32_LIST = "int32_list"
     FLOAT64_LIST = "float64_list"
 
@@ -88,6 +89,12 @@ PAYLOAD_KINDS: Final = (
     "tls", "http", "ssh", "smb", "rdp", "banner", "sip", "bittorrent", "stun", "quic", "dns", "ntp", "text",
     "zeros", "binary",
 )  # fmt: skip
+REMOTE_CALLS: Final = (
+    "directory_replication", "directory_change", "service_start", "task_start", "management_method", "printer_driver",
+    "forced_login", "secret", "account_change", "account_list", "session_list", "share_list", "endpoint_list",
+    "registry_list", "registry_change", "log_cleared", "administrative_share",
+)  # fmt: skip
+"""Kinds of remote procedure calls; the first has the lowest bit."""
 
 _CIC = "CICFlowMeter"
 _METER = "docs/flow-meter.md"
@@ -387,6 +394,14 @@ def _payload() -> Iterator[Column]:
         _METER,
         Validity.PAYLOAD_KIND_BWD,
         categories=PAYLOAD_KINDS,
+    )
+    yield Column(
+        "remote_calls",
+        Kind.SET,
+        "",
+        "Kinds of remote procedures that were called, one bit each.",
+        _METER,
+        categories=REMOTE_CALLS,
     )
     yield Column("first_lengths", Kind.INT32_LIST, "bytes", "IP lengths of the first packets, negative when backward.", "NFStream splt_ps",
                  nfstream="splt_ps, splt_direction")  # fmt: skip

@@ -58,7 +58,9 @@ ROW = np.dtype(
             "duration_us", "active_mean_us", "active_std_us", "active_max_us", "active_min_us",
             "idle_mean_us", "idle_std_us", "idle_max_us", "idle_min_us", "response_time_us",
         )),
-        *((name, np.uint32) for name in ("valid", "tunnel_id", "part", "subflows", "idles", "fragments")),
+        *((name, np.uint32) for name in (
+            "valid", "tunnel_id", "part", "subflows", "idles", "fragments", "remote_calls",
+        )),
         *((name, np.float32) for name in ("rate_payload_bytes_s", "packets_ratio", "bytes_ratio")),
         *((name, np.uint16) for name in ("src_port", "dst_port", "vlan_id")),
         *((name, np.uint8) for name in (
@@ -132,6 +134,7 @@ def _finish_row(flow, detail, row):
     _total(detail, row, duration_ns)
     row.subflows = detail.subflows
     row.fragments = detail.fragments
+    row.remote_calls = detail.calls
     row.rate_payload_bytes_s = _ratio(np.float64(forward.payload_bytes + backward.payload_bytes), duration_s)
     row.packets_ratio = _ratio(np.float64(backward.packets), np.float64(forward.packets))
     row.bytes_ratio = _ratio(np.float64(backward.bytes), np.float64(forward.bytes))

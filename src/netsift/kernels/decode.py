@@ -65,6 +65,9 @@ from netsift.kernels.protocols import (
     UDP,
     UDP_LITE,
 )
+from netsift.kernels.remote_calls import (
+    remote_call,
+)
 from netsift.kernels.siphash import (
     siphash_words,
 )
@@ -256,6 +259,8 @@ def _transport_layer(buffer, offset, end, payload, packet):
     packet.header_length = header_length
     packet.payload_length = payload - header_length
     _payload_prefix(buffer, offset + header_length, end, packet)
+    if protocol == TCP and packet.prefix_length == 8:
+        packet.call = remote_call(buffer, offset + header_length, end, packet.payload_prefix)
     return offset
 
 
@@ -295,6 +300,7 @@ def _clear_packet(packet):
     packet.destination_port = 0
     packet.window = 0
     packet.vlan_id = NO_VLAN
+    packet.call = 0
     packet.tcp_flags = 0
     packet.tunnel = TUNNEL_NONE
     packet.icmp_type = 0
@@ -374,6 +380,7 @@ def _copy_packet(source, target):
     target.window = source.window
     target.header_length = source.header_length
     target.vlan_id = source.vlan_id
+    target.call = source.call
     target.protocol = source.protocol
     target.ip_version = source.ip_version
     target.tcp_flags = source.tcp_flags

@@ -315,6 +315,7 @@ def _open_flow(flow, packet, backward, part, state):
     flow.window = packet.window
     flow.header_length = packet.header_length
     flow.vlan_id = packet.vlan_id
+    flow.call = packet.call
     flow.protocol = packet.protocol
     flow.ip_version = packet.ip_version
     flow.tcp_flags = packet.tcp_flags
@@ -327,6 +328,23 @@ def _open_flow(flow, packet, backward, part, state):
     flow.marks = packet.marks
     flow.backward_first = 1 if backward else 0
     flow.history = _history(np.uint16(0), packet, backward)
+
+
+@kernel
+def pass_time(now_ns, settings_array, state_array, flows, index, wheel, ended):
+    """End the flows whose time is up at ``now_ns`` as if a packet of another flow came then.
+
+    Return DONE, or OUTPUT_FULL to be called again. Before the first packet there is no time.
+    """
+    settings, state = settings_array[0], state_array[0]
+    if state.started == 0:
+        return DONE
+    _advance_clock(now_ns, state)
+    if state.elapsed_ns >= (state.wheel_second + 1) * NANOSECONDS_PER_SECOND and not _turn_wheel(
+        settings, state, flows, index, wheel, ended
+    ):
+        return OUTPUT_FULL
+    return DONE
 
 
 @kernel

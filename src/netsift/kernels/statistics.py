@@ -13,6 +13,7 @@ from netsift.kernels.layout import (
 )
 from netsift.kernels.payload import payload_kind
 from netsift.kernels.protocols import TCP
+from netsift.kernels.remote_calls import BIND, calls_of
 
 FIN = 1
 SYN = 2
@@ -29,6 +30,8 @@ def start_detail(flow, detail, first_lengths, first_gaps_us, place, settings):
         detail.first_count = 1
     if flow.marks & FRAGMENT:
         detail.fragments = 1
+    if flow.call:
+        _add_call(detail, flow.call)
     if flow.backward_first:
         add_to_direction(detail.backward, detail.forward, flow, flow.first_ns, settings)
     else:
@@ -52,6 +55,8 @@ def add_to_flow(flow, detail, first_lengths, first_gaps_us, place, packet, backw
         detail.active_start_ns = time_ns
     if packet.marks & FRAGMENT:
         detail.fragments += np.uint32(1)
+    if packet.call:
+        _add_call(detail, packet.call)
     count = np.int64(detail.first_count)
     if count < first_lengths.shape[1]:
         first_lengths[place, count] = -np.int64(packet.length) if backward else np.int64(packet.length)
@@ -61,6 +66,15 @@ def add_to_flow(flow, detail, first_lengths, first_gaps_us, place, packet, backw
         add_to_direction(detail.backward, detail.forward, packet, time_ns, settings)
     else:
         add_to_direction(detail.forward, detail.backward, packet, time_ns, settings)
+
+
+@inline_kernel
+def _add_call(detail, call):
+    """Enter a remote procedure call: it is one of the interface that was bound last."""
+    if call & BIND:
+        detail.interface = call
+    else:
+        detail.calls |= calls_of(detail.interface, call)
 
 
 @inline_kernel

@@ -35,7 +35,7 @@ MISSING: Final = -1.0
 SERVICE: Final = "service"
 """Name of the one feature that is not a column of the schema."""
 
-_LISTS: Final = (schema.Kind.INT32_LIST, schema.Kind.FLOAT64_LIST)
+_NO_FEATURES: Final = (schema.Kind.INT32_LIST, schema.Kind.FLOAT64_LIST, schema.Kind.SET)
 _GREATEST: Final = float(np.finfo(np.float32).max)
 _EXACT: Final = float(2**53)
 """Up to here float64 holds every integer; beyond, rounding to it and then to float32 is not rounding once."""
@@ -58,7 +58,7 @@ FLOW_FEATURES: Final = (
     *(
         Feature(column.name, column.unit, column.categories)
         for column in schema.COLUMNS
-        if not column.identity and column.kind not in _LISTS
+        if not column.identity and column.kind not in _NO_FEATURES
     ),
     Feature(SERVICE, "", SERVICES),
 )

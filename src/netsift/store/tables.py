@@ -21,6 +21,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
 """A number that the database gives out; SQLite does so only for its own INTEGER."""
+_KEY: Final = String(128).with_variant(String(128, collation="C"), "postgresql")
+"""Text that is ordered by its bytes in every database."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -97,7 +99,7 @@ class HostRow(Base):
         String(LONGEST_ID), ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True
     )
     role: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    key: Mapped[str] = mapped_column(_KEY, primary_key=True)
 
 
 class LinkRow(Base):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from netsift.kernels.remote_calls import INTERFACES
 from netsift.simulate.packets import FIN, SYN
 from tests.detectors.behaviour.crafting import BANNER, CLIENT, GET, OUTSIDE, PAGE, SERVER, Said, Traffic, host
+from tests.kernels.remote_segments import bind, request, smb2_share, smb2_write
 
 _TELNET: Final[tuple[Said, ...]] = (("<", b"login: ", 0.1), (">", b"root\r\n", 1.0))
 _BINARY: Final = bytes(range(128, 256))
@@ -205,6 +208,26 @@ def slow_requests(connections: int) -> Traffic:
     return traffic
 
 
+def slow_answers(connections: int) -> Traffic:
+    """Pages that are read a few bytes at a time."""
+    traffic = Traffic()
+    trickle: list[Said] = [(">", GET, 0.01), *[("<", bytes(200), 8.0)] * 6]
+    for number in range(connections):
+        traffic.talk(number * 0.3, (OUTSIDE, SERVER), 80, trickle, ending="rst")
+    return traffic
+
+
+def bots(connections: int) -> Traffic:
+    """A service with a visitor every half minute, then five sources that share so many connections in a minute."""
+    traffic = Traffic()
+    page: list[Said] = [(">", GET, 0.01), ("<", PAGE, 0.02)]
+    for number in range(40):
+        traffic.talk(number * 30, (host(number, "198.18"), SERVER), 80, page)
+    for number in range(connections):
+        traffic.talk(1_200 + number * 60 / connections, (host(number % 5, "198.19"), SERVER), 80, page)
+    return traffic
+
+
 def address_requests(requests: int) -> Traffic:
     """DISCOVER messages of ever new clients."""
     traffic = Traffic()
@@ -264,6 +287,18 @@ def calls_home_over_the_web(calls: int) -> Traffic:
     return traffic
 
 
+def calls_home_with_tasks(calls: int) -> Traffic:
+    """A call every minute and a half with half of it as jitter; every twentieth brings back much more."""
+    draw, traffic, time = random.Random(3), Traffic(), 3_600.0
+    traffic.talk(0, (CLIENT, SERVER), 80, [(">", GET, 0.01), ("<", PAGE, 0.01)])
+    hello = b"\x16\x03\x01\x02\x00\x01" + bytes(511)
+    for number in range(calls):
+        result = bytes(30_000 if number % 20 == 10 else 300)
+        traffic.talk(time, (CLIENT, OUTSIDE), 443, [(">", hello, 0.01), ("<", bytes(1_800), 0.02), (">", result, 0.02)])
+        time += 90 * draw.uniform(0.5, 1.5)
+    return traffic
+
+
 def kept_connection(minutes: int) -> Traffic:
     """A connection to an odd port in which something is said every two minutes."""
     traffic = Traffic()
@@ -295,6 +330,48 @@ def called_back(calls: int) -> Traffic:
     traffic.talk(0, (CLIENT, SERVER), 445, said)
     for number in range(calls - 1):
         traffic.talk(5 + number, (SERVER, CLIENT), 445, said)
+    return traffic
+
+
+def remote_calls(interface: str, ordinary: int, watched: int) -> Callable[[int], Traffic]:
+    """Return what makes a session that binds an interface and calls an ordinary procedure, then another so often."""
+
+    def session(calls: int) -> Traffic:
+        traffic = Traffic()
+        said: list[Said] = [(">", smb2_write(bind(INTERFACES[interface])), 0.01), ("<", _BINARY, 0.01)]
+        for procedure in [ordinary] + [watched] * calls:
+            said += [(">", smb2_write(request(procedure)), 0.01), ("<", _BINARY, 0.01)]
+        traffic.talk(0, (CLIENT, SERVER), 445, said)
+        return traffic
+
+    return session
+
+
+def replication(seconds: int) -> Traffic:
+    """A session of directory replication, counted down from so many seconds more than a minute and a half."""
+    traffic = Traffic()
+    said: list[Said] = [(">", bind(INTERFACES["drsuapi"]), 0.01), ("<", _BINARY, 0.01)]
+    said += [(">", request(3), 0.01), ("<", bytes(9_000), max(90 - seconds, 1))]
+    traffic.talk(0, (CLIENT, SERVER), 49_670, said)
+    return traffic
+
+
+def share_lists(hosts: int) -> Traffic:
+    """The shares of so many hosts."""
+    traffic = Traffic()
+    calls = [smb2_write(message) for message in (bind(INTERFACES["srvsvc"]), request(15))]
+    for number in range(hosts):
+        said = [part for call in calls for part in ((">", call, 0.01), ("<", _BINARY, 0.01))]
+        traffic.talk(number * 60, (CLIENT, host(number, "10.2")), 445, said)
+    return traffic
+
+
+def shares(opened: int) -> Traffic:
+    """The share of every program, and so often the whole disk."""
+    traffic = Traffic()
+    paths = [r"\\10.1.0.9\IPC$"] + [r"\\10.1.0.9\C$"] * opened
+    said = [part for path in paths for part in ((">", smb2_share(path), 0.01), ("<", _BINARY, 0.01))]
+    traffic.talk(0, (CLIENT, SERVER), 445, said)
     return traffic
 
 
@@ -336,17 +413,28 @@ CASES: Final[tuple[Case, ...]] = (
     Case("syn_flood", "accepted", accepted_syns, 205, 190),
     Case("http_flood", "requests", web_requests, 64, 58),
     Case("http_flood", "slower requests", slower_requests, 500, 440),
-    Case("slow_http", "slow headers", slow_requests, 15, 14),
+    Case("slow_http", "slow headers", slow_requests, 20, 19),
+    Case("slow_http", "slow answers", slow_answers, 20, 19),
+    Case("distributed_http_flood", "bots", bots, 120, 60),
     Case("dhcp_starvation", "requests", address_requests, 50, 49),
     Case("dns_tunnel", "a port for each question", name_tunnel, 160, 70),
     Case("dns_tunnel", "one port", name_tunnel_of_one_port, 20, 19),
     Case("icmp_tunnel", "sizes", echo_tunnel, 6, 5),
     Case("beacon", "odd port", calls_home, 16, 10),
     Case("beacon", "web", calls_home_over_the_web, 40, 25),
+    Case("beacon", "tasks", calls_home_with_tasks, 45, 25),
     Case("long_connection", "odd port", kept_connection, 242, 230),
     Case("exfiltration", "upload", upload, 21, 19),
     Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),
     Case("forced_authentication", "both ways", called_back, 2, 1),
+    Case("remote_execution", "a service is started", remote_calls("svcctl", 15, 19), 1, 0),
+    Case("remote_execution", "the log is cleared", remote_calls("eventlog", 7, 0), 1, 0),
+    Case("credential_access", "private data", remote_calls("lsarpc", 44, 43), 1, 0),
+    Case("credential_access", "a password is set", remote_calls("samr", 17, 58), 1, 0),
+    Case("directory_replication", "a short session", replication, 31, 29),
+    Case("remote_discovery", "accounts", remote_calls("samr", 17, 13), 1, 0),
+    Case("remote_discovery", "shares", share_lists, 3, 2),
+    Case("administrative_share", "the disk", shares, 1, 0),
     Case("new_service", "back door", back_door, 25, 23),
     Case("clear_text_login", "telnet", clear_text_session, 8, 7),
 )

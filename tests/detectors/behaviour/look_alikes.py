@@ -9,8 +9,10 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from netsift.kernels.remote_calls import INTERFACES
 from netsift.simulate.packets import ACK, RST, SYN
 from tests.detectors.behaviour.crafting import BANNER, CLIENT, GET, OUTSIDE, PAGE, SERVER, Said, Traffic, host
+from tests.kernels.remote_segments import bind, request, smb2_share, smb2_write
 
 _HELLO: Final = b"\x16\x03\x01\x02\x00\x01" + bytes(511)
 _CERTIFICATES: Final = b"\x16\x03\x03\x0f\x00\x02" + bytes(3_000)
@@ -298,6 +300,27 @@ def domain_members() -> Traffic:
     return traffic
 
 
+def office() -> Traffic:
+    """Workstations look up names and groups, print, and browse a file server; two controllers copy their directory."""
+    traffic, answer = Traffic(), bytes(range(128, 256)) * 2
+    everyday = (
+        ("samr", (64, 5, 7, 17, 34, 36)),
+        ("lsarpc", (44, 57, 0)),
+        ("spoolss", (1, 8, 65, 29)),
+        ("srvsvc", (21, 15)),
+    )
+    for number in range(12):
+        said: list[Said] = [(">", smb2_share(r"\\10.2.0.1\IPC$"), 0.01), ("<", answer, 0.01)]
+        for interface, procedures in everyday:
+            for message in (bind(INTERFACES[interface]), *(request(procedure) for procedure in procedures)):
+                said += [(">", smb2_write(message), 0.01), ("<", answer, 0.01)]
+        traffic.talk(number * 200, (host(number), host(0, "10.2")), 445, said)
+    copying: list[Said] = [(">", bind(INTERFACES["drsuapi"]), 0.01), ("<", answer, 0.01)]
+    copying += [(">", request(3), 30.0), ("<", answer * 20, 0.1)] * 100
+    traffic.talk(0, (host(0, "10.2"), host(1, "10.2")), 49_670, copying)
+    return traffic
+
+
 def management_server() -> Traffic:
     """Asks thirty Windows hosts for their state through remote procedures every five minutes."""
     traffic, binary = Traffic(), bytes(range(128, 256))
@@ -348,9 +371,32 @@ def web_server_under_load() -> Traffic:
     return traffic
 
 
+def announced_page() -> Traffic:
+    """A quiet server is named in the news: a visitor every half minute, then hundreds with a browser each."""
+    draw, traffic = random.Random(17), Traffic()
+    for number in range(60):
+        traffic.talk(number * 30, (host(number, "198.19"), SERVER), 443, _tls(draw, 2))
+    for number in range(300):
+        visitor, time = host(number, "198.18"), 1_800 + draw.uniform(0, 90)
+        for _ in range(6):
+            traffic.talk(time + draw.random(), (visitor, SERVER), 443, _tls(draw, 2))
+    return traffic
+
+
+def event_streams() -> Traffic:
+    """Screens that keep three streams of events open to a server for minutes, with a word now and then."""
+    traffic = Traffic()
+    for number in range(30):
+        for stream in range(3):
+            said: list[Said] = [(">", GET, 0.01), ("<", PAGE, 0.01), *[("<", b"data: 1\n\n", 15.0)] * 20]
+            traffic.talk(number * 5 + stream * 0.1, (host(number), SERVER), 80, said)
+    return traffic
+
+
 LOOK_ALIKES: Final[tuple[Callable[[], Traffic], ...]] = (
     recursive_resolver, resolver_clients, crawler, crawled_site, backup, monitoring_poller, load_balancer, time_keeping,
     video, one_way_stream, peer_to_peer, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
-    domain_members, management_server, configuration_management, things, web_server_under_load,
+    domain_members, office, management_server, configuration_management, things, web_server_under_load,
+    announced_page, event_streams,
 )  # fmt: skip
 """All of them."""

@@ -29,6 +29,11 @@ FOUND: Final = (
     ("malcolm/09ffabf7-774a-43a3-8c97-68f2046fd385.pcap.gz", "beacon"),
     ("ndpi/WebattackRCE.pcap", "http_flood"),
     ("sbousseaden/LM_psexec_smb_dcerpc_epm_svcctl.pcapng", "remote_administration"),
+    ("sbousseaden/LM_psexec_smb_dcerpc_epm_svcctl.pcapng", "remote_execution"),
+    ("sbousseaden/LM_psexec_smb_dcerpc_epm_svcctl.pcapng", "administrative_share"),
+    ("sbousseaden/CA_masterkey_rpc_protectedstorage.pcapng", "credential_access"),
+    ("sbousseaden/DCShadow_add_primarygroupid_512_to_std_account.pcapng", "directory_replication"),
+    ("sbousseaden/Discovery_impacket_rpcdump.pcapng", "remote_discovery"),
 )
 """Captures and a detector that finds what is in them."""
 MOST_BYTES: Final = 1_000_000

@@ -10,9 +10,11 @@ from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, S
 from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group
 from netsift.detectors.behaviour.words import at_port, lasted, number
 
-_MANY_CALLS, _SPREAD_OF_MANY = 60, 2.5
-"""Of so many regular calls in an hour some may fetch more, as those that get something to do."""
+_DEVIATIONS = 4.0
+"""So many standard errors below 1, the ratio of independent arrivals, the standard deviation ÷ mean must lie."""
 
+_FEW_CALLS = 9.0
+"""From so many calls on a few of them may fetch more, as those that get something to do."""
 
 _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop")
 """Services where what calls by the clock guesses at passwords."""
@@ -22,28 +24,32 @@ _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop")
 class Beacon:
     """Regular connections of one host to one service outside, with jitter.
 
-    What it assumes: a person's connections come in bursts, a program's by the clock and of one size. ``calls`` to
-    the same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them):
-    independent arrivals have ½, a clock with 20 % of uniform jitter 0.9; and sizes that spread by less than
-    ``alike`` of their mean. More than one call in ``shortest_s`` is a program at work, not one that waits. RITA
-    (Active Countermeasures) scores the same two things. Many web pages ask again every few seconds while they are
-    open, so on ports of the web it must go on for ``web_s``. Devices report home as regularly as any beacon: calls
-    to the web that began within ``habit_s`` of the first that was seen of the host are its own. Known clocks (NTP,
-    DNS, names, discovery, and what things speak) are left out. It fails on beacons that keep one connection open,
-    on jitter beyond half of the interval, and on what called over the web before anybody looked.
+    What it assumes: a person's connections come in bursts, a program's by the clock and mostly of one size. ``calls``
+    to the same service, with a ``regularity`` (mean ÷ (mean + standard deviation) of the times between them):
+    independent arrivals have ½, a clock with 20 % of uniform jitter 0.9, with 50 % 0.78. Of many calls less is enough,
+    down to ``regularity_of_many``: what independent arrivals reach by chance shrinks with their number. Sizes spread by
+    less than ``alike`` of their mean, of many calls by more, because a few may fetch something. More than one call in
+    ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures) scores the same two things.
+    Many web pages ask again every few seconds while they are open, so on ports of the web it must go on for ``web_s``,
+    which an hour of watching suffices for. Devices report home as regularly as any beacon: calls to the web that began
+    within ``habit_s`` of the first that was seen of the host are its own. Known clocks (NTP, DNS, names, discovery, and
+    what things speak) are left out. It fails on beacons that keep one connection open, on jitter beyond half of the
+    interval, and on what called over the web before anybody looked.
     """
 
     calls: float = limit(12, "calls", "fewest calls to one service")
     regularity: float = limit(0.75, "share", "least mean ÷ (mean + standard deviation) of the time between calls")
-    alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes")
+    regularity_of_many: float = limit(0.65, "share", "the same, of so many calls that chance is ruled out")
+    alike: float = limit(1.0, "share", "greatest standard deviation ÷ mean of the sizes of few calls")
     shortest_s: float = limit(1, "s", "shortest mean time between calls")
-    web_s: float = limit(3_600, "s", "how long calls to a port of the web must go on")
-    habit_s: float = limit(1_800, "s", "calls to the web that began so soon after the host came are what it is for")
+    web_s: float = limit(2_700, "s", "how long calls to a port of the web must go on")
+    habit_s: float = limit(900, "s", "calls to the web that began so soon after the host came are what it is for")
     gap_s: float = limit(7_200, "s", "longest time without a suspicious flow within an episode")
     name: str = "beacon"
     category: str = "c2"
     technique: str = "T1071.001"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = (
         "pair_flows_1h", "pair_gap_regularity_1h", "pair_gap_mean_s_1h", "pair_size_mean_1h", "pair_size_std_1h",
@@ -58,8 +64,9 @@ class Beacon:
 
     def suspects(self, view: FlowView) -> Rows:
         """Return flows of pairs whose connections are regular in time and size."""
-        regular = (view.number("pair_flows_1h") >= 4) & (view.number("pair_gap_regularity_1h") >= self.regularity)
-        spread = np.where(view.number("pair_flows_1h") >= _MANY_CALLS, _SPREAD_OF_MANY, 1) * self.alike
+        calls = view.number("pair_flows_1h")
+        regular = (calls >= 4) & (view.number("pair_gap_regularity_1h") >= self._least_regularity(calls))
+        spread = self.alike * np.maximum(np.sqrt(calls / _FEW_CALLS), 1)
         alike = view.number("pair_size_std_1h") <= spread * view.number("pair_size_mean_1h")
         paced = view.number("pair_gap_mean_s_1h") >= self.shortest_s
         found = regular & alike & paced & (view.number("pair_ports_1h") < 2) & (view.number("payload_packets_bwd") > 0)
@@ -67,6 +74,14 @@ class Beacon:
             return found
         known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print", "iot", *_LOGINS)
         return found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
+
+    def _least_regularity(self, calls: Numbers) -> Numbers:
+        """Return what independent arrivals hardly reach by chance, between the two limits.
+
+        The standard deviation ÷ mean of n independent (exponential) times has a standard error of about 1 ÷ √n.
+        """
+        ratio = np.maximum(1 - _DEVIATIONS / np.sqrt(np.maximum(calls, 1)), 0)
+        return np.clip(1 / (1 + ratio), self.regularity_of_many, self.regularity)
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the number of the pair's calls in an hour."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from netsift.context.tracker import FAILED_STATES
 from netsift.detectors.behaviour.base import ICMP, ICMP_V6, TCP, UDP, FlowView, Numbers, Rows
+from netsift.flows.schema import REMOTE_CALLS
 from netsift.models.services import PORTS_BY_SERVICE, SERVICES, service_codes
 
 Names = ParamSpec("Names")
@@ -164,3 +166,26 @@ def is_internal(view: FlowView, column: str) -> Rows:
     found = pc.match_substring_regex(pc.cast(view.batch.column(column), pa.string()), _PRIVATE)
     internal: Rows = pc.fill_null(found, fill_value=False).to_numpy(zero_copy_only=False)
     return internal
+
+
+@once
+def called(view: FlowView, *kinds: str) -> Rows:
+    """Return which flows called remote procedures of one of the kinds."""
+    found: Rows = _bits(view) & sum(1 << REMOTE_CALLS.index(kind) for kind in kinds) != 0
+    return found
+
+
+def kinds_called(view: FlowView, *kinds: str) -> Numbers:
+    """Return how many of the kinds of remote procedure each flow called."""
+    counts: Numbers = np.sum([called(view, kind) for kind in kinds], axis=0, dtype=np.float64)
+    return counts
+
+
+def call_words(calls: float, words: Mapping[str, str]) -> str:
+    """Return what the calls of a flow do, joined by commas; ``words`` of each kind."""
+    bits = int(calls) if math.isfinite(calls) and calls >= 0 else 0
+    return ", ".join(text for kind, text in words.items() if bits >> REMOTE_CALLS.index(kind) & 1)
+
+
+def _bits(view: FlowView) -> npt.NDArray[np.int64]:
+    return np.maximum(view.integer("remote_calls"), 0)

@@ -26,9 +26,10 @@ class ForcedAuthentication:
     sources: float = limit(3, "hosts", "from so many clients on a host is a server of many, and left out")
     gap_s: float = limit(300, "s", "longest time between the two directions")
     name: str = "forced_authentication"
-    category: str = "infiltration"
+    category: str = "brute_force"
     technique: str = "T1187"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.HOSTS
     context: tuple[str, ...] = ("destination_sources_1h",)
     facts: tuple[str, ...] = ("destination_sources_1h", "dst_port")

@@ -14,20 +14,24 @@ class SlowHttp:
     """Slowloris, slow POST and slow read: a server's connections are occupied by requests that never end.
 
     What it assumes: the attacker sends little, over and over, and the server has nothing to answer, or may not send its
-    answer. ``connections`` to one server, ``per_source`` of each source in the mean, each longer than ``seconds`` and
-    with less than ``bytes_s`` forward payload a second: browsers hold a few idle connections, after an answer. It fails
-    on attacks from many sources with few connections each.
+    answer. ``connections`` to one server from sources that opened ``per_source`` to it or more in about ten minutes,
+    each longer than ``seconds`` and with less than ``bytes_s`` forward payload a second and no answer, or one that
+    trickles in ``pieces`` or more, none as fast as ``answer_bytes_s``: browsers hold a few idle connections, after an
+    answer. It fails on attacks from many sources with few connections each.
     """
 
     connections: float = limit(15, "connections", "fewest connections to a server")
-    per_source: float = limit(5, "connections", "fewest of each source, in the mean")
+    per_source: float = limit(5, "connections", "fewest of a source within about ten minutes")
     seconds: float = limit(8, "s", "shortest of them")
     bytes_s: float = limit(100, "bytes/s", "fastest forward payload of them")
+    pieces: float = limit(3, "packets", "fewest packets of an answer that trickles")
+    answer_bytes_s: float = limit(300, "bytes/s", "fastest backward payload of an answer that trickles")
     gap_s: float = limit(600, "s", "longest time without a suspicious flow within an episode")
     name: str = "slow_http"
     category: str = "slow_http"
     technique: str = "T1499.002"
     severity: Severity = Severity.HIGH
+    scale: str = "connections"
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("pair_flows_10min",)
     facts: tuple[str, ...] = ("pair_flows_10min", "duration_us", "payload_bytes_fwd", "payload_bytes_bwd")
@@ -41,10 +45,12 @@ class SlowHttp:
         """Return long web connections in which the client said little, again and again, and got little or nothing."""
         seconds = view.number("duration_us") / 1e6
         slow = (seconds >= self.seconds) & (view.number("payload_bytes_fwd") < self.bytes_s * seconds)
-        unfed = (view.number("payload_packets_bwd") == 0) | (view.number("zero_windows_fwd") > 0)
-        repeated = view.number("payload_packets_fwd") >= 2
+        unfed = (view.number("payload_packets_bwd") == 0) & (view.number("payload_packets_fwd") >= 2)
+        trickle = view.number("payload_bytes_bwd") < self.answer_bytes_s * seconds
+        trickle &= view.number("payload_packets_bwd") >= self.pieces
         web = service(view, "web") | view.among("payload_kind_fwd", ("http",))
-        found: Rows = tcp(view) & web & slow & unfed & (repeated | (view.number("zero_windows_fwd") > 0))
+        again = view.number("pair_flows_10min") >= self.per_source
+        found: Rows = tcp(view) & web & slow & again & (unfed | trickle | (view.number("zero_windows_fwd") > 0))
         return found
 
     def measure(self, view: FlowView) -> Numbers:
@@ -52,9 +58,8 @@ class SlowHttp:
         return view.number("pair_flows_10min")
 
     def strength(self, episode: Episode) -> float:
-        """Return connections ÷ limit, 0 where each source has a few."""
-        few = episode.flows < self.per_source * len(episode.sources)
-        return 0.0 if few else episode.flows / self.connections
+        """Return connections ÷ limit."""
+        return episode.flows / self.connections
 
     def reason(self, episode: Episode) -> str:
         """Say who holds how many connections open."""

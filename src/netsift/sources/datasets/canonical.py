@@ -26,7 +26,7 @@ _PROTOCOLS_WITH_PORTS: Final = (6.0, 17.0, 33.0, 132.0, 136.0)
 
 _DTYPES: Final[dict[Kind, Any]] = {
     Kind.FLOAT64: np.float64, Kind.FLOAT32: np.float32, Kind.UINT64: np.uint64, Kind.UINT32: np.uint32,
-    Kind.UINT16: np.uint16, Kind.UINT8: np.uint8,
+    Kind.UINT16: np.uint16, Kind.UINT8: np.uint8, Kind.SET: np.uint32,
 }  # fmt: skip
 
 _NEEDS: Final[dict[Validity, tuple[str, float]]] = {

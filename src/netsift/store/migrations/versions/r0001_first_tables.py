@@ -15,6 +15,7 @@ revision: Final = "0001"
 down_revision: Final = None
 
 _NUMBER: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_KEY: Final = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -164,7 +165,7 @@ def _make_alert_hosts() -> None:
         "alert_hosts",
         sa.Column("alert_id", sa.String(length=64), nullable=False),
         sa.Column("role", sa.SmallInteger(), nullable=False),
-        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("key", _KEY, nullable=False),
         sa.ForeignKeyConstraint(["alert_id"], ["alerts.id"], name=op.f("fk_alert_hosts_alert_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("alert_id", "role", "key", name=op.f("pk_alert_hosts")),
     )
