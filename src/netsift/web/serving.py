@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,7 +52,14 @@ def begin(application: Application) -> Services:
     if parts.settings.demonstration and not parts.store.jobs.find(limit=1).rows:
         parts.store.jobs.add(DEMONSTRATION, DEMONSTRATION_NAME, owner="netsift")
     parts.jobs.start()
+    # The first reasons of a process wait for a kernel; nobody else should.
+    threading.Thread(target=_warm, args=(parts,), name="netsift-warm", daemon=True).start()
     return parts
+
+
+def _warm(parts: Services) -> None:
+    predictor = parts.models.active().predictor
+    predictor.explanations(predictor.matrix_of_rows([predictor.example(predictor.bundle.manifest.classes[0])]))
 
 
 def _listener(settings: WebSettings) -> socket.socket:
