@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from netsift.store.database import database_url
+from netsift.store.database import Database, database_url
 from netsift.store.opening import Store, open_store
 from netsift.store.tables import Base
 from tests.store import postgres
@@ -48,9 +49,21 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_store(postgres_url: str) -> Iterator[str]:
-    """Yield the URL of the PostgreSQL database that tests of what is stored share, each of them with empty tables."""
-    yield from _new_database(postgres_url)
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    """Yield the PostgreSQL database that tests of what is stored share, each of them with empty tables."""
+    made = _new_database(postgres_url)
+    database = Database(next(made))
+    yield database
+    database.close()
+    next(made, None)
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite database whose tables are empty, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.db"
+    Database(path).close()
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -66,14 +79,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Ticking) -> Iterator[Store]:
     """Yield the stores of a database, of either kind in turn, whose tables are empty."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_file"), tmp_path / "netsift.db")
         with open_store(tmp_path / "netsift.db", clock) as opened:
             yield opened
         return
-    with open_store(request.getfixturevalue("postgres_store"), clock) as opened:
-        with opened.database.writing() as session:
-            names = ", ".join(table.name for table in Base.metadata.sorted_tables)
-            session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-        yield opened
+    database: Database = request.getfixturevalue("postgres_database")
+    with database.writing() as session:
+        names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+    yield Store(database, clock)
 
 
 def _new_database(server: str) -> Iterator[str]:

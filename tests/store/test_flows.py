@@ -27,13 +27,21 @@ from netsift.store.flows import FlowStore
 from tests.conftest import ROOT
 from tests.store.flow_batches import HOUR, NOON, SECOND, Row, batch_of, flow, some_flows
 
-LATER = datetime(2026, 3, 4, tzinfo=UTC)
+ROWS = some_flows(200)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[FlowStore]:
     """Yield an empty store whose clock stands a day after its flows and files."""
     with FlowStore(tmp_path / "flows", clock=lambda: datetime.now(UTC) + timedelta(days=1)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowStore]:
+    """Yield a store of :data:`ROWS` that is only asked."""
+    with FlowStore(tmp_path_factory.mktemp("filled")) as opened:
+        stored(opened, ROWS, lots=2)
         yield opened
 
 
@@ -92,10 +100,9 @@ def test_hours_have_folders(hour: int) -> None:
 
 
 @pytest.mark.parametrize("order", list(FlowOrder))
-def test_pages_fit_together_in_every_order(store: FlowStore, order: FlowOrder) -> None:
-    rows = stored(store, some_flows(150), lots=3)
-    found = walk(store, FlowFilter(), order, 11)
-    assert starts(found) == starts(rows)
+def test_pages_fit_together_in_every_order(filled: FlowStore, order: FlowOrder) -> None:
+    found = walk(filled, FlowFilter(), order, 23)
+    assert starts(found) == starts(ROWS)
     name = {"start": "start_time", "duration": "duration_us"}.get(order.value.strip("-"), order.value.strip("-"))
     values = [row[name] for row in found]
     assert values == sorted(values, reverse=order.descending)
@@ -124,14 +131,14 @@ FILTERS: list[tuple[FlowFilter, Callable[[Row], bool]]] = [
 
 
 @pytest.mark.parametrize(("wanted", "is_wanted"), FILTERS)
-def test_filters_find_what_they_say(store: FlowStore, wanted: FlowFilter, is_wanted: Callable[[Row], bool]) -> None:
-    expected = [row for row in stored(store, some_flows(200)) if is_wanted(row)]
-    assert starts(walk(store, wanted, FlowOrder.BYTES_LAST, 60)) == starts(expected)
-    totals = store.totals(wanted)
+def test_filters_find_what_they_say(filled: FlowStore, wanted: FlowFilter, is_wanted: Callable[[Row], bool]) -> None:
+    expected = [row for row in ROWS if is_wanted(row)]
+    assert starts(walk(filled, wanted, FlowOrder.BYTES_LAST, 60)) == starts(expected)
+    totals = filled.totals(wanted)
     assert (totals.flows, totals.bytes) == (len(expected), sum(row["bytes"] for row in expected))
-    assert sum(store.series(wanted, 60).flows) == len(expected)
-    assert sum(one.flows for one in store.facets(wanted, ["protocol"])["protocol"]) == len(expected)
-    assert sum(one.flows for one in store.talkers(wanted, 100)) == len(expected)
+    assert sum(filled.series(wanted, 60).flows) == len(expected)
+    assert sum(one.flows for one in filled.facets(wanted, ["protocol"])["protocol"]) == len(expected)
+    assert sum(one.flows for one in filled.talkers(wanted, 100)) == len(expected)
 
 
 def test_series_facets_and_talkers_are_those_of_the_rows(store: FlowStore) -> None:
@@ -394,7 +401,7 @@ def test_other_files_in_the_folder_are_left_alone(store: FlowStore) -> None:
 
 
 def test_questions_are_answered_rightly_while_files_are_joined(store: FlowStore) -> None:
-    rows = stored(store, some_flows(400, hours=8), lots=8)
+    rows = stored(store, some_flows(200, hours=4), lots=6)
     counts: list[int] = []
     done = threading.Event()
 
@@ -405,7 +412,7 @@ def test_questions_are_answered_rightly_while_files_are_joined(store: FlowStore)
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        assert store.compact() == 7 * 8
+        assert store.compact() == 5 * 4
     finally:
         done.set()
         asking.join()
@@ -441,13 +448,13 @@ def test_flows_that_can_never_be_written_are_dropped_and_counted(
 def test_a_kill_leaves_whole_files_only(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.store.append_for_ever", str(tmp_path)]
     counts = []
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True)
         assert process.stdout is not None
         written = 0
         for line in process.stdout:
             written = int(line)
-            if written >= 400:
+            if written >= 200:
                 break
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().split()
@@ -456,7 +463,7 @@ def test_a_kill_leaves_whole_files_only(tmp_path: Path) -> None:
         counts.append(int(rest[-1]) if rest else written)
     with FlowStore(tmp_path) as store:
         flows = store.totals(FlowFilter()).flows
-        assert sum(counts) <= flows <= sum(counts) + 3 * 20
+        assert sum(counts) <= flows <= sum(counts) + 2 * 20
         assert store.damaged() == []
 
 
