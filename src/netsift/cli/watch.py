@@ -26,7 +26,7 @@ from netsift.cli.places import journal_file, make_folder_of
 from netsift.cli.progress import announce_compilation
 from netsift.cli.simulate import duration_seconds
 from netsift.cli.watch_view import Status, status_line, view_for
-from netsift.cli.watching import Looking, Watching, stopping
+from netsift.cli.watching import Looking, Stop, Watching, stopping
 from netsift.errors import ExitStatus, UsageError
 from netsift.files import refuse_unwritable
 
@@ -211,7 +211,7 @@ def watch(
     announce_compilation(METER, CONTEXT, quiet=quiet)
     # Whatever compiles does so before packets wait, and before this is a user who cannot read what was compiled.
     _compile()
-    stop, counters = threading.Event(), LiveCounters()
+    stop, counters = Stop(), LiveCounters()
     moments = open_source(target, capture, settings, counters, stop)
     looking = Looking(
         None if no_model else _loaded(model or default_model(), key),

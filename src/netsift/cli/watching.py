@@ -27,17 +27,34 @@ if TYPE_CHECKING:
     from netsift.models.bundle import Bundle
     from netsift.sources.live import Moment
 
-SECONDS_TO_FLUSH: Final = 3.0
+SECONDS_TO_FLUSH: Final = 2.0
 """From the wish to stop on, the flows that are left are looked at for so long; all in all it is under five."""
 SECONDS_BETWEEN_LOOKS: Final = 5.0
 LOOK_SHARE: Final = 0.1
-"""Looking for incidents takes at most this share of the time."""
+"""Looking for incidents takes at most this share of the time, and looking at flows that run as much again."""
 
 _SECONDS_BETWEEN_VIEWS: Final = 0.5
 _SECONDS_BETWEEN_FORGETTING: Final = 60.0
 _FORGET_MARGIN_NS: Final = 60 * 1_000_000_000
+_ROWS_AT_A_TIME: Final = 2_048
+"""So many flows are looked at between two looks at the clock."""
 _RUNNING_PLACES: Final = 8_192
 """Hosts, pairs and services of running flows whose context is kept."""
+
+
+class Stop(threading.Event):
+    """The wish to stop, and since when (``at_s`` of the steady clock)."""
+
+    def __init__(self) -> None:
+        """Wish for nothing yet."""
+        super().__init__()
+        self.at_s = 0.0
+
+    def set(self) -> None:
+        """Wish to stop; the first wish counts."""
+        if not self.is_set():
+            self.at_s = time.monotonic()
+        super().set()
 
 
 class FlowSink(Protocol):
@@ -148,7 +165,7 @@ class Watching:
         looking: Looking,
         status: Status,
         view: View,
-        stop: threading.Event,
+        stop: Stop,
         log: AlertLog | None = None,
         stats: Path | None = None,
         flow_sink: FlowSink | None = None,
@@ -159,32 +176,42 @@ class Watching:
         self._looking, self._status, self._view, self._stop = looking, status, view, stop
         self._log, self._stats, self._flow_sink = log, stats, flow_sink
         self._ledger = Ledger()
-        self._next_look_s = self._next_view_s = 0.0
+        self._next_look_s = self._next_view_s = self._next_snapshot_s = 0.0
         self._next_forgetting_s = time.monotonic() + _SECONDS_BETWEEN_FORGETTING
         self._was_down = False
+        self._flows_looked_at = 0
+        self._last_s = 0.0
 
     def run(self, moments: Generator[Moment, None, None]) -> None:
         """Go on until the source ends, or until the time to flush is over after ``stop`` was set."""
-        stopped_s: float | None = None
         for moment in moments:
-            if stopped_s is None and self._stop.is_set():
-                stopped_s = time.monotonic()
-            if stopped_s is not None and time.monotonic() - stopped_s > SECONDS_TO_FLUSH:
-                self._status.losses.flows_not_looked_at = self._status.counters.live_flows
+            if not self._take(moment):
+                counters = self._status.counters
+                self._status.losses.flows_not_looked_at = counters.live_flows + counters.flows - self._flows_looked_at
                 break
-            self._take(moment)
             self._look_around(moment.now_ns)
         self._look(last=True)
         if self._flow_sink is not None:
             self._flow_sink.flush()
 
-    def _take(self, moment: Moment) -> None:
+    def _take(self, moment: Moment) -> bool:
+        """Look at what a moment brings; return whether there was time for all of it."""
         if moment.flows is not None:
-            self._looking.add(moment.flows)
-            if self._flow_sink is not None:
-                self._flow_sink.append(moment.flows)
-        if moment.running is not None:
+            for first in range(0, moment.flows.num_rows, _ROWS_AT_A_TIME):
+                part = moment.flows.slice(first, _ROWS_AT_A_TIME)
+                began_s = time.monotonic()
+                if self._stop.is_set() and began_s + self._last_s > self._stop.at_s + SECONDS_TO_FLUSH:
+                    return False
+                self._looking.add(part)
+                self._last_s = time.monotonic() - began_s
+                self._flows_looked_at += part.num_rows
+                if self._flow_sink is not None:
+                    self._flow_sink.append(part)
+        now_s = time.monotonic()
+        if moment.running is not None and now_s >= self._next_snapshot_s and not self._stop.is_set():
             self._looking.add_running(moment.running)
+            self._next_snapshot_s = time.monotonic() + (time.monotonic() - now_s) / LOOK_SHARE
+        return not self._stop.is_set() or time.monotonic() < self._stop.at_s + SECONDS_TO_FLUSH
 
     def _look_around(self, now_ns: int | None) -> None:
         """Do what is due."""
@@ -230,7 +257,7 @@ class Watching:
 
 
 @contextmanager
-def stopping(stop: threading.Event) -> Iterator[None]:
+def stopping(stop: Stop) -> Iterator[None]:
     """Set ``stop`` at SIGINT and SIGTERM, and leave at once at a second one."""
 
     def handle(number: int, frame: Any) -> None:  # noqa: ARG001 - what a handler is given
