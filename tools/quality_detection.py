@@ -313,11 +313,11 @@ SETS: Final = """
 - An incident is *right* when one of its alerts has the capture's class. Tunnel and command and control count as each
   other, because published labels name either what a channel is or what it is for; so do flood and slow HTTP.
 - The simulated day has eight parts of three hours with the simulator's defaults, each of another network, of the seeds
-  {seeds}, on which nothing was tuned (detectors were improved by looking at the days of the seeds 9001 to 9008 and
-  9201 to 9208, and 9101 to 9108 have been measured before, so these are no tests any more). Its network has a host that scans the others
-  by appointment; its alerts are right about the scan. An attack is all flows of a class with
-  less than half an hour between them; it is found by an alert of its category that has its
-  time and a source and target of it; an incident without any such alert is false.
+  {seeds}, on which nothing was tuned: detectors were improved by looking at
+  the days of the seeds 9001 to 9008 and 9201 to 9208, and 9101 to 9108 had been measured before. Its network has a host
+  that scans the others by appointment; its alerts are right about the scan. An attack is all flows of a class with less
+  than half an hour between them; it is found by an alert of its category that has its time and a source and target of
+  it; an incident without any such alert is false.
 
 | category of `captures.csv` | class | captures | right | any incident | right, behaviours alone |
 |---|---|---|---|---|---|""".replace("{seeds}", ", ".join(map(str, PARTS)))
