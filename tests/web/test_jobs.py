@@ -164,6 +164,8 @@ def test_a_fresh_server_shows_a_demonstration(tmp_path: Path) -> None:
     job = client.get("/api/v1/jobs").get_json()["jobs"][0]
     assert job_of(client, job["id"])["state"] == "done"
     assert client.get("/api/v1/status").get_json()["demonstration"]
+    kept = client.get("/api/v1/captures").get_json()
+    assert kept["used_bytes"] == sum(one["size_bytes"] for one in kept["captures"]) > 0
     page = client.get("/").get_data(as_text=True)
     assert "demonstration" in page
     assert client.get("/api/v1/incidents").get_json()["rows"]
