@@ -47,9 +47,8 @@ quality: $(VENV)/.dev ## Measure models and detection on the public data in DATA
 	$(BIN)/python tools/quality.py --data $(DATA)
 	$(BIN)/python tools/quality_detection.py --data $(DATA)
 
-serve: ## Serve the web page (not part of this version)
-	@echo "There is no web page in this version; 'make demo' shows the findings in the terminal." >&2
-	@exit 1
+serve: $(VENV)/.demo ## Serve the pages at http://127.0.0.1:5000
+	$(BIN)/netsift serve
 
 fuzz: $(VENV)/.dev ## Read COUNT mutated captures (default two million)
 	$(BIN)/python -m tests.fuzz --count $(COUNT)
@@ -64,7 +63,7 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml requirements.txt | $(BIN)/python
 	@echo "Installing netsift into $(VENV) ..."
-	@$(PIP) -e '.[plots]'
+	@$(PIP) -e '.[plots,web]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements.txt | $(BIN)/python

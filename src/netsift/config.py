@@ -30,6 +30,7 @@ from netsift.errors import InputError, UsageError
 from netsift.flows.settings import MeterSettings
 from netsift.sinks.settings import SinksSettings
 from netsift.store.settings import StoreSettings
+from netsift.web.settings import WebOptions
 
 PREFIX: Final = "NETSIFT_"
 SEPARATOR: Final = "__"
@@ -71,6 +72,7 @@ class Configuration(BaseSettings):
     detection: DetectionSettings = DetectionSettings()
     store: StoreSettings = StoreSettings()
     sinks: SinksSettings = SinksSettings()
+    web: WebOptions = WebOptions()
 
     @classmethod
     def settings_customise_sources(
