@@ -32,7 +32,7 @@ from tests.flows.engine import engine
 from tests.flows.traffic import busy
 from tests.flows.writing import pcap
 from tests.live.networks import wait_for
-from tests.sinks.receivers import WebReceiver
+from tests.sinks.receivers import Hook
 
 NAME = "standard-input"
 
@@ -217,14 +217,15 @@ def test_receivers_are_told_once_they_live_and_reload_changes_them(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nobody"))
     config, told = tmp_path / "netsift.toml", tmp_path / "told.jsonl"
-    with WebReceiver() as receiver:
-        config.write_text(f'[[sinks.to]]\nkind = "webhook"\nurl = "{receiver.url}"\nsecret = "s"\n')
-        receiver.status = 503
+    hook = Hook()
+    hook.planned = [503] * 1_000
+    with hook.running():
+        config.write_text(f'[[sinks.to]]\nkind = "webhook"\nurl = "{hook.url}"\nsecret = "s"\n')
         with watching(tmp_path / "data", "--config", config, "--idle-timeout", 2) as watch:
             watch.pipe.write(scan.read_bytes())
             watch.pipe.flush()
             wait_for(lambda: bool(watch.state().receivers[0].trouble), "the dead receiver to be told of")
-            receiver.status = 200
+            hook.planned.clear()
             wait_for(lambda: watch.state().receivers[0].sent == 2, "both messages")
             config.write_text(f'[[sinks.to]]\nkind = "file"\npath = "{told}"\n[flows]\nmax_flows = 1000\n')
             watch.process.send_signal(signal.SIGHUP)

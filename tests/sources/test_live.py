@@ -172,7 +172,7 @@ def test_a_silent_pipe_is_left_at_sigterm(tmp_path: Path) -> None:
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
     assert process.returncode == 0, errors.decode()
     assert stages(tmp_path)["live_flows"] == 0
     assert stages(tmp_path)["flows"] > 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.serving import Served, served
@@ -23,34 +24,6 @@ PATIENCE_MS = 60_000
 VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-"""
-CONTRAST = """
-() => {
-  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, place) => sum + v * [0.2126, 0.7152, 0.0722][place], 0);
-  const colour = (text) => (text.match(/[0-9.]+/g) ?? []).map(Number);
-  const below = (node) => {
-    for (let one = node; one; one = one.parentElement) {
-      const found = colour(getComputedStyle(one).backgroundColor);
-      if (found.length === 3 || found[3] === 1) return found.slice(0, 3);
-    }
-    return [255, 255, 255];
-  };
-  const bad = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    const style = getComputedStyle(node);
-    const text = walker.currentNode.textContent.trim();
-    if (!text || !node.checkVisibility() || node.closest("svg, option, button:disabled")) continue;
-    const [front, back] = [light(colour(style.color)), light(below(node))];
-    const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-    const size = parseFloat(style.fontSize);
-    const large = size >= 24 || (size >= 18.6 && Number(style.fontWeight) >= 700);
-    if (ratio < (large ? 3 : 4.5)) bad.push(`${ratio.toFixed(2)} ${node.tagName} ${text.slice(0, 40)}`);
-  }
-  return bad;
-}
 """
 
 
@@ -97,6 +70,12 @@ def demonstrated(page: Page) -> Page:
     return page
 
 
+def faults(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with a page: contrast, names, roles, order of headings and more."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
 def test_every_page_in_both_schemes_and_on_a_phone(demonstrated: Page) -> None:
     page = demonstrated
     incident = page.locator(".list a[href^='/incidents/']").first.get_attribute("href")
@@ -110,7 +89,7 @@ def test_every_page_in_both_schemes_and_on_a_phone(demonstrated: Page) -> None:
             page.wait_for_load_state("load")
             if page.locator(".chart:visible").count():
                 page.wait_for_selector(".chart .main-svg path.js-line", state="attached")
-            assert page.evaluate(CONTRAST) == [], (path, scheme)
+            assert faults(page) == [], (path, scheme)
             assert page.evaluate("window.violations") == [], path
         page.set_viewport_size({"width": 375, "height": 700})
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

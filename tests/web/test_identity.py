@@ -143,6 +143,28 @@ def test_a_wrong_token_is_not_helped_by_a_session(guarded: Application) -> None:
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize("header", ["", "garbage", "Bearer", "Bearer ", "Basic !!!", "Bearer \u00e4", "bearer a b c"])
+def test_a_header_of_nonsense_is_refused(guarded: Application, header: str) -> None:
+    client = guarded.test_client()
+    for path in ("/", "/api/v1/status", "/nowhere"):
+        answer = client.get(path, headers={"Authorization": header})
+        assert answer.status_code == (404 if path == "/nowhere" else 401), (path, answer.status_code)
+
+
+def test_behind_a_proxy_failures_are_those_of_the_sender(tmp_path: Path) -> None:
+    application = create_application(settings_for(tmp_path / "data", behind_tls=True))
+    parts_of(application).store.users.add("anna", PASSWORD)
+    browser = application.test_client()
+    sent = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}
+    page = browser.get("/login", headers=sent, base_url="https://localhost").get_data(as_text=True)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    form = {"name": "anna", "password": "wrong", "csrf_token": token[1]}
+    headers = {**sent, "Origin": "https://localhost"}
+    assert browser.post("/login", data=form, headers=headers, base_url="https://localhost").status_code == 401
+    assert parts_of(application).store.audit.find().rows[0].address == "198.51.100.7"
+
+
 def test_others_are_not_let_in_without_users(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "192.0.2.1", "::", "sensor.example"):
         with pytest.raises(UsageError, match="user"):

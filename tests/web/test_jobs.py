@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,6 +51,8 @@ def test_a_capture_becomes_incidents(application: Application, working: FlaskCli
     incident = working.get(f"/api/v1/incidents/{result['incident_ids'][0]}").get_json()
     assert incident["category"] == "scan"
     assert [one["id"] for one in incident["alerts"]] == incident["members"]
+    [check] = working.get("/api/v1/drift").get_json()["checks"]
+    assert (check["job"], check["active"], check["verdict"]) == (job["id"], True, result["drift"]["verdict"])
     page = working.get(f"/analyse/jobs/{job['id']}").get_data(as_text=True)
     assert "alert(1)&lt;scan&gt;.pcap" in page
     assert "<scan>" not in page
@@ -59,10 +62,20 @@ def test_a_capture_becomes_incidents(application: Application, working: FlaskCli
     assert working.get("/api/v1/incidents").get_json()["rows"][0]["id"] in result["incident_ids"]
 
 
-def test_evidence_is_a_capture_of_the_alert(working: FlaskClient, capture: Path, tmp_path: Path) -> None:
-    result = send(working, capture.read_bytes(), "scan.pcap")["result"]
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory, capture: Path) -> Iterator[tuple[FlaskClient, str]]:
+    """Yield a client of an application that has looked at the capture, and the id of its gravest incident."""
+    application = create_application(settings_for(tmp_path_factory.mktemp("looked") / "data"))
+    parts_of(application).jobs.start()
+    client = application.test_client(use_cookies=False)
+    result = send(client, capture.read_bytes(), "scan.pcap")["result"]
     assert isinstance(result, dict)
-    identifier = result["incident_ids"][0]
+    yield client, result["incident_ids"][0]
+    parts_of(application).jobs.stop()
+
+
+def test_evidence_is_a_capture_of_the_alert(looked: tuple[FlaskClient, str], capture: Path, tmp_path: Path) -> None:
+    working, identifier = looked
     answer = working.get(f"/api/v1/alerts/{identifier}/evidence")
     assert (answer.status_code, answer.content_type) == (200, "application/vnd.tcpdump.pcap")
     content = answer.data
@@ -75,7 +88,8 @@ def test_evidence_is_a_capture_of_the_alert(working: FlaskClient, capture: Path,
     assert 0 < len(content) < capture.stat().st_size
 
 
-def test_flow_files_are_looked_at_too(working: FlaskClient, capture: Path, tmp_path: Path) -> None:
+def test_flow_files_are_looked_at_too(looked: tuple[FlaskClient, str], capture: Path, tmp_path: Path) -> None:
+    working, _ = looked
     path = tmp_path / "flows.parquet"
     with flow_output(path, format_of(path), arrow_schema()) as writer:
         for batch in read_flows(capture):
@@ -93,7 +107,8 @@ def test_flow_files_are_looked_at_too(working: FlaskClient, capture: Path, tmp_p
         (b"PAR1" + b"x" * 1000, "x.parquet"),
     ],
 )
-def test_a_bad_file_fails_its_job_only(working: FlaskClient, content: bytes, name: str) -> None:
+def test_a_bad_file_fails_its_job_only(looked: tuple[FlaskClient, str], content: bytes, name: str) -> None:
+    working, _ = looked
     job = send(working, content, name)
     assert job["state"] == "failed", job
     assert name in str(job["error"])
@@ -101,7 +116,8 @@ def test_a_bad_file_fails_its_job_only(working: FlaskClient, content: bytes, nam
     assert working.get("/readyz").status_code == 200
 
 
-def test_damage_is_told(working: FlaskClient, capture: Path) -> None:
+def test_damage_is_told(looked: tuple[FlaskClient, str], capture: Path) -> None:
+    working, _ = looked
     content = capture.read_bytes()
     job = send(working, content[: len(content) // 2], "cut.pcap")
     result = job["result"]
@@ -148,6 +164,8 @@ def test_a_fresh_server_shows_a_demonstration(tmp_path: Path) -> None:
     job = client.get("/api/v1/jobs").get_json()["jobs"][0]
     assert job_of(client, job["id"])["state"] == "done"
     assert client.get("/api/v1/status").get_json()["demonstration"]
+    kept = client.get("/api/v1/captures").get_json()
+    assert kept["used_bytes"] == sum(one["size_bytes"] for one in kept["captures"]) > 0
     page = client.get("/").get_data(as_text=True)
     assert "demonstration" in page
     assert client.get("/api/v1/incidents").get_json()["rows"]
@@ -157,13 +175,14 @@ def test_a_fresh_server_shows_a_demonstration(tmp_path: Path) -> None:
     assert len(again.store.jobs.find().rows) == 1
 
 
-def test_events_tell_of_a_job_to_its_end(working: FlaskClient, capture: Path) -> None:
-    job = working.put(PATH, data=capture.read_bytes()).get_json()["job"]
+def test_events_tell_of_a_job_to_its_end(looked: tuple[FlaskClient, str]) -> None:
+    working, _ = looked
+    job = working.put(PATH, data=b"not a capture").get_json()["job"]
     answer = working.get(f"/api/v1/jobs/{job['id']}/events")
     assert answer.content_type.startswith("text/event-stream")
     told = [
         line.removeprefix("data: ") for line in answer.get_data(as_text=True).splitlines() if line.startswith("data")
     ]
     states = [json.loads(one)["state"] for one in told]
-    assert states[-1] == "done"
-    assert set(states) <= {"queued", "running", "done"}
+    assert states[-1] == "failed"
+    assert set(states) <= {"queued", "running", "failed"}

@@ -7,7 +7,6 @@ much of a packet is kept.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import struct
 from functools import cache
 from ipaddress import ip_address
@@ -20,6 +19,7 @@ _INSTRUCTION: Final = struct.Struct("=HBBI")
 _ERROR_BYTES: Final = 256
 _NETMASK_UNKNOWN: Final = 0xFFFF_FFFF
 _ETHERNET: Final = 1
+_NAMES: Final = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so")
 _NOT_UP: Final = -9
 """PCAP_ERROR_IFACE_NOT_UP."""
 
@@ -105,13 +105,11 @@ def _live_handle(pcap: Any, interface: str, snap_length: int) -> Any:
 
 @cache
 def _library() -> Any:
-    for name in (ctypes.util.find_library("pcap"), "libpcap.so.0.8", "libpcap.so.1"):
+    for name in _NAMES:
         try:
-            pcap = ctypes.CDLL(name) if name else None
+            return _declared(ctypes.CDLL(name))
         except OSError:
             continue
-        if pcap is not None:
-            return _declared(pcap)
     raise InputError(
         "a filter needs libpcap (Debian: apt install libpcap0.8); without it: tcpdump -w - FILTER | netsift watch -"
     )

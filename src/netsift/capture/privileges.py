@@ -26,7 +26,8 @@ def drop_privileges(user: str | None = None) -> None:
 
     Raises:
         UsageError: there is no such user.
-        InputError: this process may not become that user, or the system refuses to take the rights back.
+        InputError: this process may not become that user, that user cannot read this program, or the system refuses to
+            take the rights back.
     """
     if user is not None:
         _become(user)
@@ -52,3 +53,7 @@ def _become(user: str) -> None:
         os.setuid(entry.pw_uid)
     except PermissionError:
         raise InputError(f"only root can become the user {user!r}") from None
+    # What is imported later is read as that user.
+    for path in (os.__file__, __file__):
+        if not os.access(path, os.R_OK):
+            raise InputError(f"the user {user!r} cannot read {path}: install netsift where every user can read it")

@@ -27,7 +27,7 @@ from netsift.cli.progress import announce_compilation
 from netsift.cli.simulate import duration_seconds
 from netsift.cli.watch_settings import Reloading, flags_of, is_given
 from netsift.cli.watch_view import Status, status_line, view_for
-from netsift.cli.watching import Looking, Watching, stopping
+from netsift.cli.watching import Looking, Stop, Watching, stopping
 from netsift.errors import ExitStatus, UsageError
 from netsift.files import refuse_unwritable
 
@@ -247,7 +247,7 @@ def watch(
     if stats is not None:
         refuse_unwritable(stats)
     _compile(quiet=quiet)
-    stop, counters = threading.Event(), LiveCounters()
+    stop, counters = Stop(), LiveCounters()
     moments = open_source(target, values.capture, settings_in_force(values), counters, stop)
     novelty = novelty_search(values.detection.baseline, alert_budget, online, quiet=quiet)
     looking = _looking(values, novelty, suppression, with_model=not no_model)

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from netsift.sensor.report import Scores, SensorReport
     from netsift.sources.live import Moment
 
-SECONDS_TO_FLUSH: Final = 3.0
+SECONDS_TO_FLUSH: Final = 2.0
 """From the wish to stop on, the flows that are left are looked at for so long; all in all it is under five."""
 SECONDS_BETWEEN_LOOKS: Final = 5.0
 LOOK_SHARE: Final = 0.1
-"""Looking for incidents takes at most this share of the time."""
+"""Looking for incidents takes at most this share of the time, and looking at flows that run as much again."""
 
 SECONDS_BETWEEN_STORES: Final = 15.0
 """An alert that only grows is stored at most so often."""
@@ -43,8 +43,25 @@ SECONDS_BETWEEN_STORES: Final = 15.0
 _SECONDS_BETWEEN_VIEWS: Final = 0.5
 _SECONDS_BETWEEN_FORGETTING: Final = 60.0
 _FORGET_MARGIN_NS: Final = 60 * 1_000_000_000
+_ROWS_AT_A_TIME: Final = 2_048
+"""So many flows are looked at between two looks at the clock."""
 _RUNNING_PLACES: Final = 8_192
 """Hosts, pairs and services of running flows whose context is kept."""
+
+
+class Stop(threading.Event):
+    """The wish to stop, and since when (``at_s`` of the steady clock)."""
+
+    def __init__(self) -> None:
+        """Wish for nothing yet."""
+        super().__init__()
+        self.at_s = 0.0
+
+    def set(self) -> None:
+        """Wish to stop; the first wish counts."""
+        if not self.is_set():
+            self.at_s = time.monotonic()
+        super().set()
 
 
 class Looking:
@@ -169,7 +186,7 @@ class Watching:
         looking: Looking,
         status: Status,
         view: View,
-        stop: threading.Event,
+        stop: Stop,
         log: AlertLog | None = None,
         stats: Path | None = None,
         recording: Recording | None = None,
@@ -187,30 +204,40 @@ class Watching:
         self._ledger = Ledger()
         self._stored = Ledger(seconds_between=SECONDS_BETWEEN_STORES, all_growth=True)
         self._hangup, self._reload = reload or (threading.Event(), list)
-        self._next_look_s = self._next_view_s = 0.0
+        self._next_look_s = self._next_view_s = self._next_snapshot_s = 0.0
         self._next_forgetting_s = time.monotonic() + _SECONDS_BETWEEN_FORGETTING
         self._was_down = False
+        self._flows_looked_at = 0
+        self._last_s = 0.0
 
     def run(self, moments: Generator[Moment, None, None]) -> None:
         """Go on until the source ends, or until the time to flush is over after ``stop`` was set."""
-        stopped_s: float | None = None
         for moment in moments:
-            if stopped_s is None and self._stop.is_set():
-                stopped_s = time.monotonic()
-            if stopped_s is not None and time.monotonic() - stopped_s > SECONDS_TO_FLUSH:
-                self._status.losses.flows_not_looked_at = self._status.counters.live_flows
+            if not self._take(moment):
+                counters = self._status.counters
+                self._status.losses.flows_not_looked_at = counters.live_flows + counters.flows - self._flows_looked_at
                 break
-            self._take(moment)
             self._look_around(moment.now_ns)
         self._look(last=True)
 
-    def _take(self, moment: Moment) -> None:
+    def _take(self, moment: Moment) -> bool:
+        """Look at what a moment brings; return whether there was time for all of it."""
         if moment.flows is not None:
             if self._recording is not None:
                 self._recording.flows(moment.flows)
-            self._looking.add(moment.flows)
-        if moment.running is not None:
+            for first in range(0, moment.flows.num_rows, _ROWS_AT_A_TIME):
+                part = moment.flows.slice(first, _ROWS_AT_A_TIME)
+                began_s = time.monotonic()
+                if self._stop.is_set() and began_s + self._last_s > self._stop.at_s + SECONDS_TO_FLUSH:
+                    return False
+                self._looking.add(part)
+                self._last_s = time.monotonic() - began_s
+                self._flows_looked_at += part.num_rows
+        now_s = time.monotonic()
+        if moment.running is not None and now_s >= self._next_snapshot_s and not self._stop.is_set():
             self._looking.add_running(moment.running)
+            self._next_snapshot_s = time.monotonic() + (time.monotonic() - now_s) / LOOK_SHARE
+        return not self._stop.is_set() or time.monotonic() < self._stop.at_s + SECONDS_TO_FLUSH
 
     def _look_around(self, now_ns: int | None) -> None:
         """Do what is due."""
@@ -277,7 +304,7 @@ class Watching:
 
 
 @contextmanager
-def stopping(stop: threading.Event) -> Iterator[threading.Event]:
+def stopping(stop: Stop) -> Iterator[threading.Event]:
     """Set ``stop`` at SIGINT and SIGTERM, and leave at once at a second one; yield an event that SIGHUP sets."""
     hangup = threading.Event()
 

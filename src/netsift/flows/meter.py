@@ -145,13 +145,13 @@ class Meter:
         """Yield the live flows that have lasted so long by packet time, as they are now; they stay in the table.
 
         At most ``most`` rows, those that began first. Their ``end_reason`` is ``active``: there is more to come. A flow
-        that has closed and only lingers is left out.
+        of one packet, and one that has closed and only lingers, are left out.
         """
         entries = self._index[self._index != 0]
         slots = ((entries & np.uint64(0xFFFF_FFFF)) - np.uint64(1)).astype(np.int32)
         flows = self._flows[slots]
         latest_ns = int(self._state["now_ns"][0]) - round(least_s * NANOSECONDS_PER_SECOND)
-        chosen = (flows["first_ns"] <= latest_ns) & (flows["history"] & CLOSED == 0)
+        chosen = (flows["first_ns"] <= latest_ns) & (flows["history"] & CLOSED == 0) & (flows["detail"] >= 0)
         order = np.lexsort((slots[chosen], flows["first_ns"][chosen]))[:most]
         slots = slots[chosen][order]
         for first in range(0, len(slots), ROWS_PER_BATCH):
@@ -161,9 +161,8 @@ class Meter:
         """Return live flows as a batch made from a copy, because making it closes their statistics."""
         flows = self._flows[slots]
         flows["end_reason"] = END_ACTIVE
-        known = flows["detail"] >= 0
-        places = np.concatenate((np.arange(RESERVED_DETAILS), flows["detail"][known]))
-        flows["detail"][known] = np.arange(RESERVED_DETAILS, len(places))
+        places = np.concatenate((np.arange(RESERVED_DETAILS), flows["detail"]))
+        flows["detail"] = np.arange(RESERVED_DETAILS, len(places))
         return self._writer.batch(
             np.arange(len(slots), dtype=np.int32), flows, self._details[places], self._first_lengths[places],
             self._first_gaps_us[places], self._settings,

@@ -34,7 +34,7 @@ _MOMENTS_IN_FLIGHT: Final = 4
 
 HAND_OUT_NS: Final = 500_000_000
 """Flows that have ended are handed out at least so often."""
-MOST_RUNNING: Final = 65_536
+MOST_RUNNING: Final = 8_192
 """Rows of a snapshot at most; those of the flows that began first."""
 SHORTEST_SNAPSHOT_S: Final = 1.0
 LONGEST_SNAPSHOT_S: Final = 86_400.0
@@ -144,7 +144,6 @@ class _Metering:
                     self._count()
                     yield Moment(self._meter.now_ns)
         yield from self._flows(self._meter.end_all())
-        self._count()
 
     def _take(self, array: Array) -> Iterator[EndedFlows]:
         if len(array):
@@ -164,6 +163,7 @@ class _Metering:
         for ended in ended_flows:
             batch = ended.batch()
             self._counters.flows += batch.num_rows
+            self._count()
             yield Moment(self._meter.now_ns, flows=batch)
 
     def _snapshot(self) -> Iterator[Moment]:

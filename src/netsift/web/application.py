@@ -8,6 +8,7 @@ from typing import Any, Final
 from apiflask import APIFlask
 from flask.json.provider import DefaultJSONProvider
 from pydantic_core import from_json
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from netsift import __version__
 from netsift.store.flows import FlowStore
@@ -68,6 +69,9 @@ def create_application(settings: WebSettings) -> Application:
         MAX_FORM_PARTS=200,
         PROPAGATE_EXCEPTIONS=False,
     )
+    if settings.behind_tls:
+        # The proxy says who asks; otherwise all failures to log in would be counted as its own.
+        application.wsgi_app = ProxyFix(application.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     application.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     _services(settings).attach(application)
     errors.register(application)

@@ -69,12 +69,14 @@ class CaptureFolder:
         self._lock = threading.Lock()
         for rest in folder.glob(".upload.*") if tidy else ():
             rest.unlink(missing_ok=True)
-        self._used = sum(self.path(capture).stat().st_size for capture in self.every())
+        self._coming = 0
+        self._counted: tuple[int, int] = (0, 0)
 
     @property
     def used_bytes(self) -> int:
-        """Size of all files and of what is being uploaded."""
-        return self._used
+        """Size of all files, those that jobs made too, and of what is being uploaded."""
+        with self._lock:
+            return self._stored() + self._coming
 
     def path(self, capture: StoredCapture) -> Path:
         """Return where the file is."""
@@ -117,9 +119,7 @@ class CaptureFolder:
             if not size:
                 raise Refusal(422, "The file is empty.")
             known = self.get(digest.hexdigest())
-            kept = known or self._keep(Path(temporary), digest.hexdigest(), name, size)
-            size = size if known is not None else 0
-            return kept
+            return known or self._keep(Path(temporary), digest.hexdigest(), name, size)
         finally:
             self._release(size)
             Path(temporary).unlink(missing_ok=True)
@@ -140,7 +140,6 @@ class CaptureFolder:
         """Delete a file and its note."""
         (self._folder / f"{capture.id}{_NOTE}").unlink(missing_ok=True)
         self.path(capture).unlink(missing_ok=True)
-        self._release(capture.size_bytes)
 
     def _keep(self, temporary: Path, identifier: str, name: str, size: int) -> StoredCapture:
         uploaded = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -150,15 +149,27 @@ class CaptureFolder:
 
     def _claim(self, count: int, size: int) -> None:
         with self._lock:
-            self._used += count
+            self._coming += count
             if size > self._most:
                 raise self._too_large()
-            if self._used > self._quota:
+            if self._stored() + self._coming > self._quota:
                 raise Refusal(507, f"The uploads have no more room: {self._quota:,} bytes are kept. Delete some.")
 
     def _release(self, count: int) -> None:
         with self._lock:
-            self._used -= count
+            self._coming -= count
+
+    def _stored(self) -> int:
+        """Return the size of the files that are there; they are counted again when the folder has changed."""
+        changed_ns = self._folder.stat().st_mtime_ns
+        if self._counted[0] != changed_ns:
+            sizes = (
+                entry.stat().st_size
+                for entry in os.scandir(self._folder)
+                if not entry.name.startswith(".") and not entry.name.endswith(_NOTE)
+            )
+            self._counted = (changed_ns, sum(sizes))
+        return self._counted[1]
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"A file has at most {self._most:,} bytes.")

@@ -130,7 +130,7 @@ class Work:
         self._captures = CaptureFolder(
             settings.data / "captures", settings.most_upload_bytes, settings.upload_quota_bytes, tidy=False
         )
-        self._first_ns, self._last_ns = 2**63 - 1, -(2**63)
+        self._first_ns, self._last_ns, self._model = 2**63 - 1, -(2**63), ""
 
     def result(self) -> dict[str, Any]:
         """Look at the file, store what is found, and return the summary.
@@ -150,7 +150,7 @@ class Work:
         if self._first_ns <= self._last_ns:
             seen = replace(capture, flows_kept=True, begins_ns=self._first_ns, ends_ns=self._last_ns)
             self._captures.note(seen)
-        return _summary(capture, found, drift, statistics)
+        return {"model": self._model} | _summary(capture, found, drift, statistics)
 
     def _uploaded(self) -> StoredCapture:
         capture = self._captures.get(str(self._job.arguments.get("capture", "")))
@@ -187,7 +187,8 @@ class Work:
         from netsift.sources.flows import is_flow_table, read_flows
         from netsift.web.shelf import ModelShelf
 
-        bundle = ModelShelf(self._settings.data / "models", self._settings.model).active().bundle
+        model = ModelShelf(self._settings.data / "models", self._settings.model).active()
+        self._model, bundle = model.id, model.bundle
         watch = DriftWatch(bundle)
         search = ModelSearch.of(bundle, self._settings.false_positive_rate, watch.observe, required=False)
         path = str(self._captures.path(capture))

@@ -37,13 +37,16 @@ class DriftSummary(Out):
 
 
 class JobResult(Out):
-    """What came of looking at a file; ``incident_ids`` are the gravest, ``reading`` the counts of packets and flows.
+    """What came of looking at a file with a model.
+
+    ``incident_ids`` are the gravest incidents, ``reading`` the counts of packets and flows.
 
     Behaviours were not looked for where flows lack ``missing_columns``, and the model was not asked where they lack
     ``missing_features``. ``not_believed`` flows were flagged and are in no alert.
     """
 
     capture: str
+    model: str
     flows: int
     packets: int
     alerts: int

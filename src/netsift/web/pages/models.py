@@ -5,17 +5,27 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import render_template
 
+from netsift.web.api.drift import drift_checks
 from netsift.web.errors import Refusal
 from netsift.web.services import services
 
 blueprint = APIBlueprint("model_pages", __name__, url_prefix="/models", enable_openapi=False)
 
 
+MOST_CHECKS = 5
+
+
 @blueprint.get("/")
 def models() -> str:
     """List the models with every protocol of their evaluation."""
     shelf = services().models
-    return render_template("models.html", models=shelf.models(), active=shelf.active().id, refused=dict(shelf.refused))
+    return render_template(
+        "models.html",
+        checks=drift_checks(MOST_CHECKS),
+        models=shelf.models(),
+        active=shelf.active().id,
+        refused=dict(shelf.refused),
+    )
 
 
 @blueprint.get("/<identifier>")

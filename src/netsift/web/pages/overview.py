@@ -17,8 +17,8 @@ from netsift.web.status import OPEN, present_status
 
 blueprint = APIBlueprint("overview", __name__, enable_openapi=False)
 
-MOST_INCIDENTS: Final = 6
-MOST_TALKERS: Final = 8
+MOST_INCIDENTS: Final = 8
+MOST_TALKERS: Final = 6
 _NOTHING: Final = Totals(0, 0, 0, None, None)
 
 
