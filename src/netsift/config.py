@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from netsift.capture.settings import CaptureSection
 from netsift.errors import InputError, UsageError
 from netsift.flows.settings import MeterSettings
 from netsift.sinks.settings import SinksSettings
@@ -68,6 +69,7 @@ class Configuration(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    capture: CaptureSection = CaptureSection()
     flows: MeterSettings = MeterSettings()
     detection: DetectionSettings = DetectionSettings()
     store: StoreSettings = StoreSettings()
@@ -102,7 +104,10 @@ class Value:
         if self.value is None or isinstance(self.value, bool | int | float | str):
             return STARS if self.secret and self.value is not None else self.value
         if isinstance(self.value, tuple):
-            return [one.model_dump(mode="json", exclude_none=True) for one in self.value]
+            return [
+                one.model_dump(mode="json", exclude_none=True) if isinstance(one, BaseModel) else str(one)
+                for one in self.value
+            ]
         return STARS if self.secret else str(self.value)
 
 

@@ -208,6 +208,15 @@ class IncidentSearch:
             forgotten=past.forgotten,
         )
 
+    def suppress(self, suppression: Suppression) -> None:
+        """Hide what these rules hide, from the next look on."""
+        self._suppression = suppression
+
+    def flag_at(self, threshold: float) -> None:
+        """Have the model flag flows from this score on; what it flagged before stays."""
+        if self._model is not None:
+            self._model.flag_at(threshold)
+
     def forget(self, before_ns: int, found: Detected) -> None:
         """Forget what flows that start at ``before_ns`` or later cannot change; ``found`` is what was found last.
 

@@ -29,11 +29,14 @@ class _Told:
 class Ledger:
     """Remembers what was told of each alert and incident, as long as there is one of that id.
 
-    News is what is new, what became graver, and, at most once in :data:`SECONDS_BETWEEN` seconds, what has
-    :data:`GROWTH` times as many flows or more members. ``waiting`` are news for which there was no room.
+    News is what is new, what became graver, and, at most once in ``seconds_between`` seconds, what has
+    :data:`GROWTH` times as many flows or more members; with ``all_growth`` whatever has more flows. ``waiting`` are
+    news for which there was no room.
     """
 
     clock_s: Callable[[], float] = time.monotonic
+    seconds_between: float = SECONDS_BETWEEN
+    all_growth: bool = False
     waiting: int = 0
     _told: dict[str, _Told] = field(default_factory=dict)
 
@@ -64,7 +67,6 @@ class Ledger:
     def _has_grown(self, alert: Alert, told: _Told, now_s: float, *, last: bool) -> bool:
         if SEVERITIES.index(alert.severity) > told.severity:
             return True
-        if last:
-            return alert.flows > told.flows or len(alert.members) > told.members
-        grown = alert.flows >= GROWTH * told.flows or len(alert.members) > told.members
-        return grown and now_s - told.at_s >= SECONDS_BETWEEN
+        more = alert.flows > told.flows if last or self.all_growth else alert.flows >= GROWTH * told.flows
+        grown = more or len(alert.members) > told.members
+        return grown and (last or now_s - told.at_s >= self.seconds_between)

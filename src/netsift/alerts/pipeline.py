@@ -114,6 +114,10 @@ class ModelSearch:
             ModelDetector(bundle), bundle.reference, threshold, observe=observe, required=required, stricter=stricter
         )
 
+    def flag_at(self, threshold: float) -> None:
+        """Keep flows from this score on, from the next batch on."""
+        self._threshold = np.float32(threshold)
+
     @property
     def least_score_alone(self) -> float:
         """The score that a finding needs to be believed without another detector.

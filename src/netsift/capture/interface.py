@@ -160,6 +160,11 @@ class InterfaceCapture:
             self._ring.count()
             self._ring.close()
 
+    @property
+    def buffer(self) -> Array:
+        """The bytes (uint8) in which the RECORDs of the batch that was yielded last have their places."""
+        return self._block
+
     def record_bytes(self, record: Any) -> bytes:
         """Return the captured bytes of a RECORD of the batch that was yielded last."""
         start = int(record["offset"])

@@ -110,6 +110,11 @@ class CaptureReader:
         finally:
             self._account()
 
+    @property
+    def buffer(self) -> Array:
+        """The bytes (uint8) in which the RECORDs of the batch that was yielded last have their places."""
+        return self._buffer
+
     def record_bytes(self, record: Any) -> bytes:
         """Return the captured bytes of a RECORD of the batch that was yielded last."""
         start = int(record["offset"])

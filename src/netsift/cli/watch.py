@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -25,6 +25,7 @@ from netsift.cli.options import STANDARD_STREAM, ModelKey, with_options
 from netsift.cli.places import journal_file, make_folder_of
 from netsift.cli.progress import announce_compilation
 from netsift.cli.simulate import duration_seconds
+from netsift.cli.watch_settings import Reloading, flags_of, is_given
 from netsift.cli.watch_view import Status, status_line, view_for
 from netsift.cli.watching import Looking, Stop, Watching, stopping
 from netsift.errors import ExitStatus, UsageError
@@ -32,18 +33,26 @@ from netsift.files import refuse_unwritable
 
 if TYPE_CHECKING:
     from netsift.alerts.log import AlertLog
+    from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.suppression import Suppression
+    from netsift.capture.kept import Keep
+    from netsift.capture.settings import CaptureSection
+    from netsift.config import Configuration, Loaded
     from netsift.models.bundle import Bundle
+    from netsift.sensor.recording import Recording
+    from netsift.sensor.report import SensorReport
     from netsift.sources.live import LiveCounters, LiveSettings, Moment
 
 HELP = """
 Watch an interface, a capture that comes through a pipe (-), or a folder of captures that another program writes, and tell of incidents while they happen.
 
-An interface needs Linux and the right CAP_NET_RAW, which is given up once the capture is open. Incidents are looked for every few seconds; --output gets a line for each alert and incident that is new or has grown. On a terminal the view renews itself, elsewhere each incident is a line on standard output. Ctrl-C and SIGTERM end the watching, after the flows that are left have been looked at.
+An interface needs Linux and the right CAP_NET_RAW, which is given up once the capture is open. Incidents are looked for every few seconds; --output gets a line for each alert and incident that is new or has grown, and with --data all that is seen goes where netsift serve shows it. On a terminal the view renews itself, elsewhere each incident is a line on standard output. Ctrl-C and SIGTERM end the watching, after the flows that are left have been looked at.
 
 [bold]Examples[/bold]
 
   netsift watch eth0 -o alerts.jsonl
+
+  netsift watch eth0 --data /var/lib/netsift --keep-packets 20GB
 
   netsift watch eth0 --filter "not port 22" --user nobody --snapshot 30s
 
@@ -57,7 +66,11 @@ Exit status: 0 ended by Ctrl-C, SIGTERM or the end of the pipe; 1 nothing could 
 """  # noqa: E501 - paragraphs, wrapped by the terminal
 
 _CAPTURE = "Capture"
+_KEEPING = "Keeping"
 _MIB: Final = 1 << 20
+
+Source = Callable[["Keep | None"], Generator["Moment", None, None]]
+"""Starts to read what was opened; is given what takes the bytes of packets, if anything does."""
 
 Target = Annotated[
     str,
@@ -77,6 +90,27 @@ Snapshot = Annotated[
     typer.Option(
         metavar="TIME", show_default=False, help="Look at flows that last longer while they run, so often: 30s, 5m."
     ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", show_default=False, rich_help_panel=_KEEPING,
+        help="Keep alerts and flows in this folder, that of netsift serve --data.",
+    ),
+]  # fmt: skip
+KeepFlows = Annotated[
+    bool, typer.Option("--flows/--no-flows", rich_help_panel=_KEEPING, help="Keep flows in the folder of --data.")
+]
+KeepPackets = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", show_default=False, rich_help_panel=_KEEPING,
+        help="Keep so much of the last packets there, as evidence: 20GB.",
+    ),
+]  # fmt: skip
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", show_default=False, help="Configuration; the user's own unless given."),
 ]
 Stats = Annotated[
     Path | None,
@@ -105,18 +139,12 @@ def live_settings(
     return LiveSettings(read.meter, read.inner_tunnels, snapshot_s=every_s)
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureOptions:
-    """What is captured, and as whom."""
+def settings_in_force(configuration: Configuration) -> LiveSettings:
+    """Return how live traffic is metered by the configuration."""
+    from netsift.sources.live import LiveSettings
 
-    expression: str
-    exclude: tuple[str, ...]
-    promiscuous: bool
-    snap_length: int
-    ring_mib: int
-    user: str | None
-    settled_s: float
-    processes: int
+    capture = configuration.capture
+    return LiveSettings(configuration.flows, capture.tunnels == "inner", snapshot_s=capture.snapshot_s)
 
 
 def capture_options(
@@ -165,9 +193,9 @@ def capture_options(
             help="Capture and meter in so many processes, among which Linux deals out the flows.",
         ),
     ] = 1,
-) -> CaptureOptions:  # fmt: skip
-    """Return what the options of one command line ask for."""
-    return CaptureOptions(expression, tuple(exclude or ()), promiscuous, snap_length, ring, user, settled, fanout)
+) -> dict[str, object]:  # fmt: skip
+    """Return the options as they were given; what is in force is :func:`netsift.cli.watch_settings.flags_of`'s."""
+    return locals()
 
 
 def register(application: typer.Typer) -> None:
@@ -178,15 +206,20 @@ def register(application: typer.Typer) -> None:
 
 
 def watch(
+    context: typer.Context,
     target: Target,
     settings: LiveSettings,
-    capture: CaptureOptions,
+    capture: dict[str, object],
     suppression: Suppression,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", show_default=False, help="Model file; the one in the package unless given."),
     ] = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="Behaviour detectors only.")] = False,
+    data: Data = None,
+    keep_flows: KeepFlows = True,
+    keep_packets: KeepPackets = None,
+    config: ConfigFile = None,
     output: AlertsFile = None,
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="Lines of --output: netsift's own, or Elastic Common Schema.")
@@ -201,50 +234,120 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines about the traffic on standard error.")] = False,
 ) -> None:
     """Watch as :data:`HELP` says."""
-    from netsift.kernels.jit import CONTEXT, METER
+    from netsift.config import load
     from netsift.sources.live import LiveCounters
 
+    # What is in force has passed through the configuration.
+    del settings, capture, false_positive_rate, everything, baseline, key, data, keep_packets
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
+    flags = flags_of(context)
+    loaded = load(config, flags)
+    values = loaded.configuration
     if stats is not None:
         refuse_unwritable(stats)
-    announce_compilation(METER, CONTEXT, quiet=quiet)
-    # Whatever compiles does so before packets wait, and before this is a user who cannot read what was compiled.
-    _compile()
+    _compile(quiet=quiet)
     stop, counters = Stop(), LiveCounters()
-    moments = open_source(target, capture, settings, counters, stop)
-    looking = Looking(
-        None if no_model else _loaded(model or default_model(), key),
-        novelty_search(baseline, alert_budget, online, quiet=quiet),
-        rate=false_positive_rate, required=model is not None, everything=everything, suppression=suppression,
-        meter=settings.meter,
-    )  # fmt: skip
+    moments = open_source(target, values.capture, settings_in_force(values), counters, stop)
+    novelty = novelty_search(values.detection.baseline, alert_budget, online, quiet=quiet)
+    looking = _looking(values, novelty, suppression, with_model=not no_model)
     status = Status(_shown(target), counters)
     log = _log(output, output_format)
-    view = view_for(counters, quiet=quiet, silent=output == STANDARD_STREAM)
-    try:
-        with stopping(stop), closing(moments()) as source:
-            Watching(looking, status, view, stop, log, stats).run(source)
-    finally:
-        view.close()
-        if log is not None:
-            log.close()
+    with recording(target, loaded, status, looking, flows=keep_flows) as (kept, report):
+        reloading = Reloading(lambda: load(config, flags), lambda: _rules_of(context), looking, kept)
+        view = view_for(counters, quiet=quiet, silent=output == STANDARD_STREAM)
+        try:
+            with stopping(stop) as hangup, closing(moments(_keep(kept, values.capture))) as source:
+                Watching(looking, status, view, stop, log, stats, kept, report, (hangup, reloading.reload)).run(source)
+        finally:
+            view.close()
+            if log is not None:
+                log.close()
     _say_at_the_end(status, quiet=quiet)
     raise typer.Exit(ExitStatus.DAMAGED_INPUT if counters.capture.damaged else ExitStatus.OK)
 
 
-def _compile() -> None:
+def _looking(
+    values: Configuration, novelty: NoveltySearch | None, suppression: Suppression, *, with_model: bool
+) -> Looking:
+    chosen = values.detection
+    return Looking(
+        _loaded(chosen.model or default_model(), chosen.key) if with_model else None, novelty,
+        rate=chosen.false_positive_rate, required=chosen.model is not None, everything=chosen.everything,
+        suppression=suppression, meter=values.flows,
+    )  # fmt: skip
+
+
+@contextmanager
+def recording(
+    target: str, loaded: Loaded, status: Status, looking: Looking, *, flows: bool
+) -> Iterator[tuple[Recording | None, SensorReport | None]]:
+    """Yield what keeps and tells what is seen, and what says how the sensor is; neither where nobody asked for it.
+
+    Raises:
+        StoreError, UsageError, InputError: a receiver of alerts makes no sense, or a folder cannot be made.
+    """
+    values = loaded.configuration
+    stores = is_given(loaded, "store.data")
+    if values.store.packet_bytes is not None and not stores:
+        raise UsageError("--keep-packets needs --data, the folder in which they are kept")
+    if not stores and not values.sinks.to:
+        yield None, None
+        return
+    from netsift.sensor.recording import Recording, RecordingSettings
+    from netsift.sensor.report import SensorReport
+    from netsift.store.sensors import SensorFolder, free_name, sensor_name
+
+    folder = SensorFolder(values.store.folder / "sensors")
+    name = free_name(folder, sensor_name(_shown(target)), os.getpid())
+    kept = Recording(RecordingSettings(name, values.store, values.sinks, stores, flows))
+    status.recording = kept
+    report = None
+    if stores:
+        report = SensorReport(folder, name, _shown(target), _kind(target), status.counters, kept, status.drops)
+        looking.scores = report.scores
+    try:
+        yield kept, report
+    finally:
+        kept.close()
+        if report is not None:
+            report.close()
+
+
+def _keep(kept: Recording | None, capture: CaptureSection) -> Keep | None:
+    if kept is None or not kept.keeps_packets:
+        return None
+    if capture.processes > 1:
+        raise UsageError("--keep-packets and --fanout exclude each other: each process sees a part of the packets")
+    return kept.packets
+
+
+def _kind(target: str) -> Literal["interface", "pipe", "folder"]:
+    if target == str(STANDARD_STREAM):
+        return "pipe"
+    return "folder" if Path(target).is_dir() else "interface"
+
+
+def _rules_of(context: typer.Context) -> Suppression:
+    return suppression_options(
+        suppressions=context.params["suppressions"], no_suppressions=context.params["no_suppressions"]
+    )
+
+
+def _compile(*, quiet: bool) -> None:
+    """Compile before packets wait, and before this is a user who cannot read what was compiled."""
     from netsift.alerts.behaviour import BehaviourSearch
-    from netsift.kernels.jit import CONTEXT, mark_compiled
+    from netsift.kernels.jit import CONTEXT, METER, mark_compiled
     from netsift.sources.warmup import compile_all
 
+    announce_compilation(METER, CONTEXT, quiet=quiet)
     BehaviourSearch().add(compile_all())
     mark_compiled(CONTEXT)
 
 
 def open_source(
-    target: str, chosen: CaptureOptions, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
-) -> Callable[[], Generator[Moment, None, None]]:
+    target: str, chosen: CaptureSection, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
+) -> Source:
     """Open what is to be watched, give up the rights for that, and return what starts it.
 
     Raises:
@@ -258,36 +361,36 @@ def open_source(
     is_folder = Path(target).is_dir()
     if target != str(STANDARD_STREAM) and not is_folder:
         return _open_interface(target, chosen, settings, counters, stop)
-    if chosen.expression or chosen.exclude:
+    if chosen.filter or chosen.exclude:
         raise UsageError("--filter and --exclude are for an interface; what writes a capture can filter it")
     if chosen.user is not None:
         drop_privileges(chosen.user)
     if not is_folder:
-        return lambda: pipe_flows(settings, counters, stop)
+        return lambda keep: pipe_flows(settings, counters, stop, keep)
     place = journal_file(Path(target))
     make_folder_of(place)
     journal = Journal(place)
-    return lambda: directory_flows(Path(target), journal, settings, counters, stop, chosen.settled_s)
+    return lambda keep: directory_flows(Path(target), journal, settings, counters, stop, chosen.settled_s, keep)
 
 
 def _open_interface(
-    name: str, chosen: CaptureOptions, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
-) -> Callable[[], Generator[Moment, None, None]]:
+    name: str, chosen: CaptureSection, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
+) -> Source:
     from netsift.capture.interface import InterfaceCapture, InterfaceSettings
     from netsift.capture.privileges import drop_privileges
     from netsift.sources.fanout import Fanout
     from netsift.sources.interface import interface_flows
 
     interface = InterfaceSettings(
-        name, chosen.expression, chosen.exclude, chosen.snap_length, chosen.ring_mib * _MIB, chosen.promiscuous
+        name, chosen.filter, chosen.exclude, chosen.snap_length, chosen.ring_mib * _MIB, chosen.promiscuous
     )
     if chosen.processes > 1:
         fanout = Fanout(interface, chosen.processes, settings, chosen.user)
         drop_privileges(chosen.user)
-        return lambda: fanout.moments(counters, stop)
+        return lambda _: fanout.moments(counters, stop)
     capture = InterfaceCapture(interface)
     drop_privileges(chosen.user)
-    return lambda: interface_flows(capture, settings, counters, stop)
+    return lambda keep: interface_flows(capture, settings, counters, stop, keep)
 
 
 def _shown(target: str) -> str:

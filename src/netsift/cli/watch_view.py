@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from netsift.alerts.detection import Detected
     from netsift.alerts.schema import Alert
+    from netsift.sensor.recording import Recording
     from netsift.sources.live import LiveCounters
 
 SECONDS_BETWEEN_LINES: Final = 60.0
@@ -41,6 +42,7 @@ class Status:
     counters: LiveCounters
     losses: Losses = field(default_factory=Losses)
     found: Detected | None = None
+    recording: Recording | None = None
     started_s: float = field(default_factory=time.monotonic)
 
     def drops(self) -> dict[str, int]:
@@ -56,6 +58,7 @@ class Status:
             "suspicious flows without room": found.overflow if found else 0,
             "context forgotten early": found.evicted if found else 0,
             "news waiting": self.losses.news_waiting,
+            **(self.recording.dropped() if self.recording is not None else {}),
         }
 
     def as_dictionary(self) -> dict[str, object]:
@@ -186,6 +189,13 @@ class TerminalView:
         """Leave what was drawn last."""
         self._live.stop()
 
+    @staticmethod
+    def recording_troubles(status: Status) -> list[str]:
+        """Return what goes wrong with what is kept and told, in sentences."""
+        if status.recording is None:
+            return []
+        return status.recording.troubles()
+
     def _drawn(self, status: Status) -> RenderableType:
         from rich.console import Group
         from rich.text import Text
@@ -199,6 +209,8 @@ class TerminalView:
         lines.append(
             Text(", ".join(f"{count:,} {name}" for name, count in lost.items()) or "nothing lost", style=style)
         )
+        troubles = self.recording_troubles(status)
+        lines += [Text(one, style="red") for one in troubles]
         lines += [Text(note, style="yellow") for note in self._notes]
         incidents = status.found.incidents[:_INCIDENTS_SHOWN] if status.found else ()
         lines += [Text(""), alerts_table(incidents)] if incidents else [Text("nothing found", style="dim")]

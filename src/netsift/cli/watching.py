@@ -6,10 +6,11 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from netsift.cli.watch_view import Status, View
 from netsift.errors import InputError, UsageError
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from netsift.alerts.detection import Detected, IncidentSearch
     from netsift.alerts.log import AlertLog
     from netsift.alerts.novelty import NoveltySearch
-    from netsift.alerts.suppression import Suppression
+    from netsift.alerts.suppression import Rule, Suppression
     from netsift.context.tracker import ContextSettings, ContextTracker
+    from netsift.detectors.base import Scores as ModelScores
     from netsift.flows.settings import MeterSettings
     from netsift.models.bundle import Bundle
+    from netsift.sensor.recording import Recording
+    from netsift.sensor.report import Scores, SensorReport
     from netsift.sources.live import Moment
 
 SECONDS_TO_FLUSH: Final = 2.0
@@ -32,6 +36,9 @@ SECONDS_TO_FLUSH: Final = 2.0
 SECONDS_BETWEEN_LOOKS: Final = 5.0
 LOOK_SHARE: Final = 0.1
 """Looking for incidents takes at most this share of the time, and looking at flows that run as much again."""
+
+SECONDS_BETWEEN_STORES: Final = 15.0
+"""An alert that only grows is stored at most so often."""
 
 _SECONDS_BETWEEN_VIEWS: Final = 0.5
 _SECONDS_BETWEEN_FORGETTING: Final = 60.0
@@ -57,16 +64,6 @@ class Stop(threading.Event):
         super().set()
 
 
-class FlowSink(Protocol):
-    """Where flows go that have been looked at."""
-
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Take a batch of flows that have ended."""
-
-    def flush(self) -> None:
-        """Write what was taken."""
-
-
 class Looking:
     """The detectors of a watch, and how long they remember."""
 
@@ -81,12 +78,15 @@ class Looking:
         suppression: Suppression,
         meter: MeterSettings,
     ) -> None:
-        """Start with nothing seen.
+        """Start with nothing seen; ``scores`` may be set to have the model's scores summed up.
 
         ``rate`` is the share of ordinary flows that the model may flag; UsageError for one that it does not have.
         """
         self._bundle, self._rate, self._required = bundle, rate, required
         self._everything = everything
+        self.own_rules = suppression.rules
+        self.scores: Scores | None = None
+        self._hidden_by = suppression.rules
         self._memory_ns = round((meter.idle_timeout_s + meter.active_timeout_s) * 1e9) + _FORGET_MARGIN_NS
         if bundle is not None:
             try:
@@ -106,9 +106,26 @@ class Looking:
         tracker = _tracker(self._bundle, _few_places())
         self._search.add_running(tracker.with_context(batches) if tracker is not None else batches)
 
-    def found(self) -> Detected:
-        """Return what was found so far."""
+    def found(self, rules: tuple[Rule, ...] = ()) -> Detected:
+        """Return what was found so far, but for what its own rules and these hide."""
+        from netsift.alerts.suppression import Suppression
+
+        now = datetime.now(UTC)
+        live = tuple(rule for rule in (*self.own_rules, *rules) if rule.expires > now)
+        if live != self._hidden_by:
+            self._search.suppress(Suppression.at(live, now))
+            self._hidden_by = live
         return self._search.found()
+
+    def flag_at_rate(self, rate: float) -> None:
+        """Let the model flag another share of ordinary flows. Raises InputError when it has no threshold for that."""
+        if self._bundle is not None:
+            self._search.flag_at(self._bundle.threshold(rate))
+            self._rate = rate
+
+    def _observe(self, scores: ModelScores) -> None:
+        if self.scores is not None:
+            self.scores.add(float(scores.score.sum()), len(scores.score))
 
     def forget(self, now_ns: int, found: Detected) -> None:
         """Forget what no flow can change any more that is still to come, and what came of it where it is long over."""
@@ -120,7 +137,11 @@ class Looking:
         from netsift.alerts.pipeline import ModelSearch
         from netsift.detectors.novelty import columns
 
-        model = ModelSearch.of(self._bundle, self._rate, required=self._required) if self._bundle is not None else None
+        model = (
+            ModelSearch.of(self._bundle, self._rate, self._observe, required=self._required)
+            if self._bundle is not None
+            else None
+        )
         return IncidentSearch(
             BehaviourSearch(context=columns.CONTEXT if novelty is not None else ()),
             model,
@@ -168,14 +189,21 @@ class Watching:
         stop: Stop,
         log: AlertLog | None = None,
         stats: Path | None = None,
-        flow_sink: FlowSink | None = None,
+        recording: Recording | None = None,
+        report: SensorReport | None = None,
+        reload: tuple[threading.Event, Callable[[], list[str]]] | None = None,
     ) -> None:
-        """Start with nothing told; news go to ``log``, counts to the file ``stats``, flows to ``flow_sink``."""
+        """Start with nothing told; news go to ``log``, counts to the file ``stats``, everything to ``recording``.
+
+        Whenever the event of ``reload`` is set its function is called, and the sentences that it returns are shown.
+        """
         from netsift.alerts.ledger import Ledger
 
         self._looking, self._status, self._view, self._stop = looking, status, view, stop
-        self._log, self._stats, self._flow_sink = log, stats, flow_sink
+        self._log, self._stats, self._recording, self._report = log, stats, recording, report
         self._ledger = Ledger()
+        self._stored = Ledger(seconds_between=SECONDS_BETWEEN_STORES, all_growth=True)
+        self._hangup, self._reload = reload or (threading.Event(), list)
         self._next_look_s = self._next_view_s = self._next_snapshot_s = 0.0
         self._next_forgetting_s = time.monotonic() + _SECONDS_BETWEEN_FORGETTING
         self._was_down = False
@@ -191,12 +219,12 @@ class Watching:
                 break
             self._look_around(moment.now_ns)
         self._look(last=True)
-        if self._flow_sink is not None:
-            self._flow_sink.flush()
 
     def _take(self, moment: Moment) -> bool:
         """Look at what a moment brings; return whether there was time for all of it."""
         if moment.flows is not None:
+            if self._recording is not None:
+                self._recording.flows(moment.flows)
             for first in range(0, moment.flows.num_rows, _ROWS_AT_A_TIME):
                 part = moment.flows.slice(first, _ROWS_AT_A_TIME)
                 began_s = time.monotonic()
@@ -205,8 +233,6 @@ class Watching:
                 self._looking.add(part)
                 self._last_s = time.monotonic() - began_s
                 self._flows_looked_at += part.num_rows
-                if self._flow_sink is not None:
-                    self._flow_sink.append(part)
         now_s = time.monotonic()
         if moment.running is not None and now_s >= self._next_snapshot_s and not self._stop.is_set():
             self._looking.add_running(moment.running)
@@ -216,6 +242,10 @@ class Watching:
     def _look_around(self, now_ns: int | None) -> None:
         """Do what is due."""
         now_s = time.monotonic()
+        if self._hangup.is_set():
+            self._hangup.clear()
+            for sentence in self._reload():
+                self._note(sentence)
         if now_s >= self._next_look_s:
             found = self._look()
             took_s = time.monotonic() - now_s
@@ -231,16 +261,28 @@ class Watching:
 
     def _look(self, *, last: bool = False) -> Detected:
         """Find incidents, and tell those that are news."""
-        found = self._looking.found()
+        rules = self._recording.rules if self._recording is not None else ()
+        found = self._looking.found(rules)
         self._status.found = found
+        self._store(found, last=last)
         news = self._ledger.news([*found.incidents, *found.alerts], last=last)
         self._status.losses.news_waiting = self._ledger.waiting
         if self._log is not None:
             self._log.write(news)
+        if self._recording is not None:
+            self._recording.tell(news)
         self._view.tell([alert for alert in news if alert.kind == "incident"])
         if last:
             self._write_stats()
         return found
+
+    def _store(self, found: Detected, *, last: bool) -> None:
+        """Have stored what is new or has grown, also what a rule hides."""
+        if self._report is not None:
+            self._report.alerts, self._report.incidents = len(found.alerts), len(found.incidents)
+        if self._recording is not None:
+            every = (*found.incidents, *found.alerts, *found.suppressed)
+            self._recording.alerts(self._stored.news(every, last=last))
 
     def _write_stats(self) -> None:
         if self._stats is not None:
@@ -255,10 +297,16 @@ class Watching:
         name = self._status.name
         self._view.note(f"{name} is down: waiting for it" if interface.down else f"{name} is up again: going on")
 
+    def _note(self, sentence: str) -> None:
+        self._view.note(sentence)
+        if self._report is not None:
+            self._report.note(sentence)
+
 
 @contextmanager
-def stopping(stop: Stop) -> Iterator[None]:
-    """Set ``stop`` at SIGINT and SIGTERM, and leave at once at a second one."""
+def stopping(stop: Stop) -> Iterator[threading.Event]:
+    """Set ``stop`` at SIGINT and SIGTERM, and leave at once at a second one; yield an event that SIGHUP sets."""
+    hangup = threading.Event()
 
     def handle(number: int, frame: Any) -> None:  # noqa: ARG001 - what a handler is given
         if stop.is_set():
@@ -266,8 +314,10 @@ def stopping(stop: Stop) -> Iterator[None]:
         stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    if (number := getattr(signal, "SIGHUP", None)) is not None:
+        before[number] = signal.signal(number, lambda *_: hangup.set())
     try:
-        yield
+        yield hangup
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from netsift.capture.kept import Keep, kept_batches
 from netsift.capture.reader import CaptureReader, PacketDecoding
 from netsift.capture.streams import OpenedInput
 from netsift.errors import InputError
@@ -83,16 +84,18 @@ def directory_flows(
     counters: LiveCounters,
     stop: threading.Event,
     settled_s: float = DEFAULT_SETTLED_S,
+    keep: Keep | None = None,
 ) -> Generator[Moment, None, None]:
     """Yield moments of the finished captures of a folder, in order of their last change, until ``stop`` is set.
 
     Flows go on from one file into the next. A file that is no capture is counted, named among the problems, and not
-    looked at again; files whose names begin with a dot are left alone.
+    looked at again; files whose names begin with a dot are left alone. ``keep`` is given the bytes of the packets
+    before they are metered.
 
     Raises:
         InputError: the folder is away or cannot be listed.
     """
-    return live_flows(_packets(folder, journal, settings, counters, stop, settled_s), settings, counters)
+    return live_flows(_packets(folder, journal, settings, counters, stop, settled_s, keep), settings, counters)
 
 
 def finished_files(folder: Path, settled_s: float, now_ns: int) -> tuple[list[WatchedFile], list[WatchedFile]]:
@@ -114,12 +117,13 @@ def _packets(
     counters: LiveCounters,
     stop: threading.Event,
     settled_s: float,
+    keep: Keep | None,
 ) -> Arrays:
     decoding = PacketDecoding(random_key(), settings.inner_tunnels)
     while not stop.is_set():
         finished, present = finished_files(folder, settled_s, time.time_ns())
         for file in (one for one in finished if not journal.has(one)):
-            yield from _read(file, decoding, counters, stop)
+            yield from _read(file, decoding, counters, stop, keep)
             if stop.is_set():
                 break
             journal.add(file, present)
@@ -127,16 +131,21 @@ def _packets(
         stop.wait(_SECONDS_BETWEEN_LOOKS)
 
 
-def _read(file: WatchedFile, decoding: PacketDecoding, counters: LiveCounters, stop: threading.Event) -> Arrays:
+def _read(
+    file: WatchedFile,
+    decoding: PacketDecoding,
+    counters: LiveCounters,
+    stop: threading.Event,
+    keep: Keep | None,
+) -> Arrays:
     try:
-        with (
-            closing(OpenedInput(str(file.path))) as source,
-            closing(CaptureReader(source, decoding, counters.capture, BUFFERS).batches()) as arrays,
-        ):
-            for array in arrays:
-                yield array
-                if stop.is_set():
-                    return
+        with closing(OpenedInput(str(file.path))) as source:
+            reader = CaptureReader(source, decoding, counters.capture, BUFFERS)
+            with closing(kept_batches(reader.batches_with_records(), lambda: reader.buffer, keep)) as arrays:
+                for array in arrays:
+                    yield array
+                    if stop.is_set():
+                        return
     except InputError as error:
         counters.capture.inputs_refused += 1
         counters.capture.report(str(error))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator
 
 from netsift.capture.interface import InterfaceCapture
+from netsift.capture.kept import Keep, kept_batches
 from netsift.capture.patient import PatientInput
 from netsift.capture.reader import CaptureReader, PacketDecoding
 from netsift.errors import InputError
@@ -17,24 +18,47 @@ PIPE_DELAY_S = 5.0
 
 
 def interface_flows(
-    capture: InterfaceCapture, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
+    capture: InterfaceCapture,
+    settings: LiveSettings,
+    counters: LiveCounters,
+    stop: threading.Event,
+    keep: Keep | None = None,
 ) -> Generator[Moment, None, None]:
-    """Yield moments of an interface until ``stop`` is set, and then the flows that are left."""
+    """Yield moments of an interface until ``stop`` is set, and then the flows that are left.
+
+    ``keep`` is given the bytes of the packets before they are metered.
+    """
     counters.interface = capture.counters
+    return live_flows(_captured(capture, settings, counters, stop, keep), settings, counters)
+
+
+def _captured(
+    capture: InterfaceCapture,
+    settings: LiveSettings,
+    counters: LiveCounters,
+    stop: threading.Event,
+    keep: Keep | None,
+) -> Arrays:
     decoding = PacketDecoding(random_key(), settings.inner_tunnels)
-    return live_flows(capture.batches(decoding, counters.capture, stop, BUFFERS), settings, counters)
+    yield from kept_batches(
+        capture.batches_with_records(decoding, counters.capture, stop, BUFFERS), lambda: capture.buffer, keep
+    )
 
 
-def pipe_flows(settings: LiveSettings, counters: LiveCounters, stop: threading.Event) -> Generator[Moment, None, None]:
+def pipe_flows(
+    settings: LiveSettings, counters: LiveCounters, stop: threading.Event, keep: Keep | None = None
+) -> Generator[Moment, None, None]:
     """Yield moments of the capture on standard input until it ends or ``stop`` is set, then the flows that are left.
+
+    ``keep`` is as in :func:`interface_flows`.
 
     Raises:
         InputError: it is no capture.
     """
-    return live_flows(_piped(settings, counters, stop), settings, counters)
+    return live_flows(_piped(settings, counters, stop, keep), settings, counters)
 
 
-def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event) -> Arrays:
+def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event, keep: Keep | None) -> Arrays:
     source = PatientInput(stop)
     try:
         reader = CaptureReader(source, PacketDecoding(random_key(), settings.inner_tunnels), counters.capture, BUFFERS)
@@ -42,4 +66,4 @@ def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event
         if stop.is_set():
             return
         raise
-    yield from reader.batches()
+    yield from kept_batches(reader.batches_with_records(), lambda: reader.buffer, keep)

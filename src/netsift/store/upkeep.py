@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from netsift.errors import NetsiftError
+from netsift.errors import NetsiftError, StoreError
 from netsift.store.flow_upkeep import Removed
 from netsift.store.flows import FlowStore
 from netsift.store.opening import Store
@@ -43,3 +44,25 @@ def look_after(store: Store, flows: FlowStore | None, settings: StoreSettings, n
     except NetsiftError as error:
         done.troubles.append(str(error))
     return done
+
+
+def claim_hour(folder: Path, now: datetime) -> bool:
+    """Return whether the caller is the one, of all processes that share the folder, to look after it in this hour.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    name = now.strftime(".upkeep-%Y%m%dT%H")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / name).exists():
+            return False
+        (folder / name).open("x").close()
+        for old in folder.glob(".upkeep-*"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StoreError(f"{folder}: {error.strerror or error}") from None
+    return True

@@ -1,0 +1,353 @@
+"""What a watch sees goes into the stores and to the receivers of alerts, none of which it ever waits for.
+
+Each has a stage of its own (:mod:`netsift.sensor.stage`), so a locked database holds up neither flows nor packets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from netsift.alerts.schema import Alert
+from netsift.alerts.suppression import Rule
+from netsift.errors import InputError, NetsiftError, OutputError, StoreError
+from netsift.files import whole_file
+from netsift.sensor.packets import PacketKeeping, TakenPackets
+from netsift.sensor.stage import Stage
+from netsift.sinks.delivery import Delivery
+from netsift.sinks.settings import SinksSettings, deliveries
+from netsift.store.alerts import alert_of_text, alert_text
+from netsift.store.flows import FlowStore
+from netsift.store.opening import Store, open_store
+from netsift.store.sensors import KeptState, ReceiverState
+from netsift.store.settings import StoreSettings
+from netsift.store.upkeep import claim_hour, look_after
+
+MOST_ALERTS: Final = 20_000
+"""Alerts that may wait for the database, and for each receiver."""
+MOST_FLOWS: Final = 100_000
+MOST_PACKET_BYTES: Final = 64 << 20
+SECONDS_BETWEEN_RULES: Final = 2.0
+"""The rules of the database are read so often."""
+SPOOLS: Final = "spools"
+
+_FLUSH_S: Final = 30.0
+_MOST_LEFT_BYTES: Final = 256 << 20
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """What is kept under which name: in which stores, and what is told to whom.
+
+    Without ``stores`` nothing is kept and alerts are only told.
+    """
+
+    name: str
+    store: StoreSettings
+    sinks: SinksSettings
+    stores: bool = True
+    flows: bool = True
+
+
+class Recording:
+    """Takes flows, alerts and packets without ever waiting; what finds no room is dropped and counted."""
+
+    def __init__(self, settings: RecordingSettings) -> None:
+        """Start the stages. Raises InputError, UsageError or StoreError when a receiver of alerts makes no sense."""
+        self._settings = settings
+        self._receivers = _Receivers(settings)
+        store = settings.store
+        self._alert_keeping = _AlertKeeping(store, store.folder / "sensors" / f"{settings.name}.waiting")
+        self._flow_keeping = _FlowKeeping(store.flows_folder)
+        self._packet_keeping = PacketKeeping(store.packets_folder, store.packet_bytes or 0)
+        self._alerts: Stage[Alert] | None = None
+        self._flows: Stage[pa.RecordBatch] | None = None
+        self._packets: Stage[TakenPackets] | None = None
+        self._upkeep: Stage[None] | None = None
+        if settings.stores:
+            self._alerts = Stage("alerts", self._alert_keeping.write, MOST_ALERTS, self._alert_keeping.look_after)
+            self._upkeep = Stage("upkeep", list.clear, 0, _Upkeep(store).look_after)
+            if settings.flows:
+                self._flows = Stage("flows", self._flow_keeping.write, MOST_FLOWS, self._flow_keeping.look_after)
+            if store.packet_bytes:
+                keeping = self._packet_keeping
+                self._packets = Stage("packets", keeping.write, MOST_PACKET_BYTES, keeping.flush)
+
+    @property
+    def keeps_packets(self) -> bool:
+        """Whether packets are wanted."""
+        return self._packets is not None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of the database as they were read last."""
+        return self._alert_keeping.rules
+
+    def flows(self, batch: pa.RecordBatch) -> None:
+        """Take flows that have ended."""
+        if self._flows is not None and batch.num_rows:
+            self._flows.put(batch, batch.num_rows)
+
+    def alerts(self, alerts: Iterable[Alert]) -> None:
+        """Take alerts and incidents for the database; one that waits gives way to what it has grown to."""
+        if self._alerts is not None:
+            for alert in alerts:
+                self._alerts.put(alert, key=alert.id)
+
+    def tell(self, alerts: Iterable[Alert]) -> None:
+        """Take alerts and incidents for those who want to be told."""
+        self._receivers.tell(list(alerts))
+
+    def packets(self, data: bytes, records: Array) -> None:
+        """Take packets: RECORDs, shape (n,), whose offsets are places in ``data``."""
+        if self._packets is not None:
+            self._packets.put(TakenPackets(data, records), len(data) + records.nbytes)
+
+    def tell_others(self, sinks: SinksSettings) -> None:
+        """Tell these from now on in the place of those before. Raises as the constructor does; then nothing changes."""
+        before, self._receivers = self._receivers, _Receivers(self._settings, sinks)
+        before.end(1.0)
+
+    def kept(self) -> tuple[KeptState, ...]:
+        """Return what became of what is to be kept."""
+        found = []
+        for stage in (self._alerts, self._flows, self._packets, self._upkeep):
+            if stage is None:
+                continue
+            counts = stage.counts()
+            trouble = counts.trouble or (self._packet_keeping.trouble if stage is self._packets else "")
+            found.append(
+                KeptState(
+                    name=counts.name, waiting=counts.waiting, written=counts.written, dropped=counts.dropped,
+                    trouble=trouble[:500],
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    def receivers(self) -> tuple[ReceiverState, ...]:
+        """Return what became of what is told."""
+        return self._receivers.states()
+
+    def troubles(self) -> list[str]:
+        """Return what goes wrong now, in sentences."""
+        return [f"{one.name}: {one.trouble}" for one in (*self.kept(), *self.receivers()) if one.trouble]
+
+    def dropped(self) -> dict[str, int]:
+        """Return what found no room or could not be written, by what it is."""
+        bytes_dropped = 0 if self._packets is None else self._packets.counts().dropped
+        return {
+            "alerts not stored": self._alerts.counts().dropped + self._alert_keeping.refused if self._alerts else 0,
+            "flows not stored": self._flows.counts().dropped + self._flow_keeping.dropped if self._flows else 0,
+            "packets not kept": self._packet_keeping.lost,
+            "packet bytes not kept": bytes_dropped,
+            "news not told": self._receivers.dropped(),
+        }
+
+    def close(self, within_s: float = 1.0) -> None:
+        """Write what waits within a time; alerts for which it is not enough are left for the next run."""
+        stages = [one for one in (self._upkeep, self._packets, self._alerts, self._flows) if one is not None]
+        for stage in stages:
+            stage.ask_to_end(within_s)
+        self._receivers.end(within_s)
+        if self._alerts is not None:
+            self._alert_keeping.leave(self._alerts.close())
+        for stage in stages:
+            stage.close()
+        self._packet_keeping.close()
+        self._flow_keeping.close()
+
+
+class _AlertKeeping:
+    """Writes alerts into the database, which is opened when it can be, and reads its rules."""
+
+    def __init__(self, settings: StoreSettings, left: Path) -> None:
+        self._url = settings.database_url
+        self._left = left
+        self._store: Store | None = None
+        self._next_rules_s = 0.0
+        self.rules: tuple[Rule, ...] = ()
+        self.refused = 0
+
+    def write(self, alerts: list[Alert]) -> None:
+        """Store alerts; those that cannot be are counted."""
+        store = self._opened()
+        try:
+            store.alerts.upsert(alerts)
+        except InputError:
+            for alert in alerts:
+                self._write_one(store, alert)
+        alerts.clear()
+
+    def look_after(self) -> None:
+        """Store what an earlier run left, and read the rules when it is time."""
+        store = self._opened()
+        if self._left.exists():
+            store.alerts.upsert(_read_alerts(self._left))
+            self._left.unlink(missing_ok=True)
+        if time.monotonic() >= self._next_rules_s:
+            self.rules = store.suppressions.in_force().rules
+            self._next_rules_s = time.monotonic() + SECONDS_BETWEEN_RULES
+
+    def leave(self, alerts: list[Alert]) -> None:
+        """Leave alerts for the next run, beside those that are there from an earlier one."""
+        if not alerts:
+            return
+        try:
+            before = _read_alerts(self._left) if self._left.exists() else []
+            with whole_file(self._left) as temporary:
+                lines = [alert_text(alert) + "\n" for alert in [*before, *alerts]]
+                temporary.write_text("".join(lines), encoding="utf-8")
+        except (InputError, OutputError, StoreError):
+            self.refused += len(alerts)
+
+    def _write_one(self, store: Store, alert: Alert) -> None:
+        try:
+            store.alerts.upsert([alert])
+        except InputError:
+            self.refused += 1
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = open_store(self._url)
+        return self._store
+
+
+class _FlowKeeping:
+    """Writes flows; what the store could not write it holds on, and nothing is given to it twice."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._store: FlowStore | None = None
+        self._troubled = False
+        self._held_since_s = 0.0
+
+    @property
+    def dropped(self) -> int:
+        """Flows that the store gave up, or holds at the end."""
+        return 0 if self._store is None else self._store.dropped
+
+    def write(self, batches: list[pa.RecordBatch]) -> None:
+        """Give flows to the store. Raises OutputError or StoreError when it cannot write."""
+        store = self._opened()
+        if self._troubled:
+            self._flush(store)
+        while batches:
+            batch = batches.pop(0)
+            if not store.held:
+                self._held_since_s = time.monotonic()
+            self._troubled = True
+            store.append(batch)
+            self._troubled = False
+
+    def look_after(self) -> None:
+        """Write what is held for long, though no flow comes."""
+        store = self._opened()
+        if store.held and (self._troubled or time.monotonic() - self._held_since_s >= _FLUSH_S):
+            self._flush(store)
+
+    def close(self) -> None:
+        """Write what is held; what cannot be is dropped and counted."""
+        if self._store is None:
+            return
+        try:
+            self._store.close()
+        except NetsiftError:
+            self._store.dropped += self._store.held
+
+    def _flush(self, store: FlowStore) -> None:
+        store.flush()
+        self._troubled = False
+        self._held_since_s = time.monotonic()
+
+    def _opened(self) -> FlowStore:
+        if self._store is None:
+            self._store = FlowStore(self._folder)
+        return self._store
+
+
+class _Upkeep:
+    """Looks after all stores once an hour, unless another process does."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._settings = settings
+
+    def look_after(self) -> None:
+        """Do what is due. Raises StoreError with what could not be done, until the hour is over."""
+        now = datetime.now(UTC)
+        if not claim_hour(self._settings.folder, now):
+            return
+        with open_store(self._settings.database_url) as store, FlowStore(self._settings.flows_folder) as flows:
+            done = look_after(store, flows, self._settings, now)
+        if done.troubles:
+            raise StoreError("; ".join(done.troubles))
+
+
+class _Receivers:
+    """The sinks of the configuration, a stage each, because what is put into a spool is written to disk."""
+
+    def __init__(self, settings: RecordingSettings, sinks: SinksSettings | None = None) -> None:
+        self._deliveries = deliveries(sinks or settings.sinks, settings.store.folder / SPOOLS / settings.name)
+        self._stages = [Stage(one.name, _put(one), MOST_ALERTS) for one in self._deliveries]
+        for one in self._deliveries:
+            one.start()
+
+    def tell(self, alerts: list[Alert]) -> None:
+        for stage in self._stages:
+            for alert in alerts:
+                stage.put(alert, key=alert.id)
+
+    def states(self) -> tuple[ReceiverState, ...]:
+        return tuple(_state(*pair) for pair in zip(self._deliveries, self._stages, strict=True))
+
+    def dropped(self) -> int:
+        return sum(stage.counts().dropped for stage in self._stages)
+
+    def end(self, within_s: float) -> None:
+        for stage in self._stages:
+            stage.ask_to_end(within_s)
+        for stage in self._stages:
+            stage.close()
+        for one in self._deliveries:
+            one.close(within_s / 3)
+
+
+def _put(delivery: Delivery) -> Any:
+    def put(alerts: list[Alert]) -> None:
+        delivery.put(alerts)
+        alerts.clear()
+
+    return put
+
+
+def _state(delivery: Delivery, stage: Stage[Alert]) -> ReceiverState:
+    own = stage.counts()
+    try:
+        spool = delivery.counts()
+    except StoreError as error:
+        return ReceiverState(
+            name=delivery.name[:500], waiting=own.waiting, sent=0, dropped=own.dropped, refused=0,
+            trouble=str(error)[:500],
+        )  # fmt: skip
+    return ReceiverState(
+        name=delivery.name[:500], waiting=spool.waiting + own.waiting, sent=spool.sent,
+        dropped=spool.dropped + own.dropped, refused=spool.refused, trouble=(own.trouble or delivery.trouble)[:500],
+    )  # fmt: skip
+
+
+def _read_alerts(path: Path) -> list[Alert]:
+    """Return the alerts that an earlier run left. Raises InputError or StoreError."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_LEFT_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    return [alert_of_text(line) for line in text.splitlines() if line]
