@@ -89,7 +89,8 @@ def test_script_is_text_everywhere(application: Application) -> None:
     hostile = replace(
         made("scan", "10.0.0.1", "10.0.0.2", severity="high"),
         sources=(SCRIPT, QUOTE), targets=(SCRIPT,), reason=SCRIPT, detectors=(SCRIPT,), technique=SCRIPT,
-        columns=(AlertColumn(SCRIPT, SCRIPT, SCRIPT, (SCRIPT,), SCRIPT),), evidence=(flow,), normal=flow, category=SCRIPT,
+        columns=(AlertColumn(SCRIPT, SCRIPT, SCRIPT, (SCRIPT,), SCRIPT),), evidence=(flow,), normal=flow,
+        category=SCRIPT,
     )  # fmt: skip
     [incident] = incidents_of([hostile])
     parts.store.alerts.upsert([hostile, incident])
