@@ -27,6 +27,7 @@ class Anything:
     """Every flow is suspicious, and three of them are an alert."""
 
     gap_s: float = 10
+    scale: str = ""
     scope: Scope = Scope.PAIR
     name: str = "anything"
     category: str = "other"

@@ -19,6 +19,7 @@ SECOND_NS = 10**9
 class Everything:
     """Suspects every flow; three flows are an alert."""
 
+    scale: str = ""
     scope: Scope = Scope.PAIR
     needs_several: bool = False
     gap_s: float = 60

@@ -32,6 +32,7 @@ from tests.naive.parts import (
     unsigned,
 )
 from tests.naive.remote_calls import remote_call, remote_calls
+from tests.naive.ring import read_block
 from tests.naive.shapley import shapley_values
 
 TWINS: Final[dict[str, Callable[..., Any]]] = {
@@ -63,6 +64,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "meter_packets": meter,
     "oldest_flow": oldest_flow,
     "path_lengths": path_lengths,
+    "pass_time": meter,
     "payload_kind": payload_kind,
     "prefetch": unchanged,
     "rebuild_index": find_flow,
@@ -74,6 +76,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "remove_from_wheel": remove_from_wheel,
     "scan_pcap": read_records,
     "scan_pcapng": read_records,
+    "scan_ring_block": read_block,
     "shapley_values": shapley_values,
     "siphash_words": siphash,
     "start_detail": measure,

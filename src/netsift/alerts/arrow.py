@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from netsift.alerts.schema import Alert, AlertColumn
+from netsift.alerts.schema import Alert, AlertColumn, FlowReference
 
 SUFFIXES: Final = frozenset({".parquet", ".arrow", ".feather"})
 """Names of files that hold alerts as Arrow batches."""
@@ -62,6 +62,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("flows", pa.int64(), nullable=False),
         pa.field("packets", pa.int64(), nullable=False),
         pa.field("evidence", pa.list_(_FLOW), nullable=False),
+        pa.field("normal", _FLOW),
         pa.field("members", pa.list_(pa.string()), nullable=False),
         pa.field("timeline", pa.list_(pa.string()), nullable=False),
         pa.field("stages", pa.list_(pa.string()), nullable=False),
@@ -97,6 +98,7 @@ def alert_objects(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     for row in batch.to_pylist():
         row["columns"] = [_read_column(one) for one in row["columns"] or ()]
         row["evidence"] = [_read_times(one) for one in row["evidence"] or ()]
+        row["normal"] = _read_times(row["normal"]) if row["normal"] else None
         yield _read_times(row) | {"suppressed": row["suppressed"] or ""}
 
 
@@ -123,8 +125,13 @@ def _row(alert: Alert) -> dict[str, Any]:
         "end": alert.end_ns,
         "confidence": alert.confidence,
         "columns": [_column(one) for one in alert.columns],
-        "evidence": [one.as_json() | {"start": one.start_ns, "end": one.end_ns} for one in alert.evidence],
+        "evidence": [_flow(one) for one in alert.evidence],
+        "normal": _flow(alert.normal) if alert.normal else None,
     }
+
+
+def _flow(one: FlowReference) -> dict[str, Any]:
+    return one.as_json() | {"start": one.start_ns, "end": one.end_ns}
 
 
 def _column(one: AlertColumn) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from netsift.alerts.episodes import Episodes
 from netsift.alerts.phrases import phrase
 from netsift.alerts.schema import MOST_MEMBERS, Alert, AlertColumn, FlowReference, alert_id, graver
+from netsift.alerts.usual import Usual, extent_column, usual_of, usual_words
 from netsift.context.tracker import REQUIRED_COLUMNS, ContextSettings, ContextTracker
 from netsift.detectors.behaviour import BEHAVIOURS
 from netsift.detectors.behaviour.base import Behaviour, Episode, FlowView
@@ -62,10 +63,26 @@ class BehaviourSearch:
     def alerts(self) -> Iterator[Alert]:
         """Yield an alert for every episode that reaches its limit."""
         for episodes in self._episodes:
-            for episode in episodes.episodes():
-                strength = episodes.behaviour.strength(episode)
-                if strength >= 1:
-                    yield _alert(episodes.behaviour, episode, strength)
+            found = list(episodes.episodes())
+            yield from _alerts(episodes.behaviour, found, found)
+
+    def expire(self, before_ns: int) -> list[Alert]:
+        """Forget what no flow can change any more that starts at ``before_ns`` or later; return its alerts."""
+        over: list[Alert] = []
+        for episodes in self._episodes:
+            all_of_them = list(episodes.episodes())
+            over += _alerts(episodes.behaviour, episodes.expire(before_ns), all_of_them)
+        return over
+
+
+def _alerts(behaviour: Behaviour, episodes: Iterable[Episode], beside: Sequence[Episode]) -> Iterator[Alert]:
+    """Yield the alerts of episodes; ``beside`` are all that there are, which say what is usual."""
+    grave = [(episode, strength) for episode in episodes if (strength := behaviour.strength(episode)) >= 1]
+    if not grave:
+        return
+    usual = usual_of((episode, behaviour.strength(episode)) for episode in beside)
+    for episode, strength in grave:
+        yield _alert(behaviour, episode, strength, usual)
 
 
 def confidence_of(strength: float) -> float:
@@ -73,7 +90,7 @@ def confidence_of(strength: float) -> float:
     return 1 - 0.5 / max(strength, 1.0)
 
 
-def _alert(behaviour: Behaviour, episode: Episode, strength: float) -> Alert:
+def _alert(behaviour: Behaviour, episode: Episode, strength: float, usual: Usual | None) -> Alert:
     severity = str(behaviour.severity)
     members = (sorted(episode.sources), sorted(episode.targets), sorted(episode.ports))
     cut = episode.truncated or any(len(names) > MOST_MEMBERS for names in members)
@@ -91,12 +108,19 @@ def _alert(behaviour: Behaviour, episode: Episode, strength: float) -> Alert:
         ports=tuple(members[2][:MOST_MEMBERS]),
         truncated=cut,
         detectors=(behaviour.name,),
-        reason=behaviour.reason(episode),
-        columns=tuple(_column(name, value) for name, value in episode.facts.items() if math.isfinite(value)),
+        reason=behaviour.reason(episode) + usual_words(behaviour, usual),
+        columns=tuple(_columns(behaviour, episode, strength, usual)),
         flows=episode.flows,
         packets=episode.packets,
         evidence=tuple(reference(sample) for sample in episode.samples),
+        normal=reference(usual.episode.samples[0]) if usual else None,
     )
+
+
+def _columns(behaviour: Behaviour, episode: Episode, strength: float, usual: Usual | None) -> Iterator[AlertColumn]:
+    if (extent := extent_column(behaviour, strength, usual)) is not None:
+        yield extent
+    yield from (_column(name, value) for name, value in episode.facts.items() if math.isfinite(value))
 
 
 def _column(name: str, value: float) -> AlertColumn:

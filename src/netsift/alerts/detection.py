@@ -8,23 +8,27 @@ say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from netsift.alerts.behaviour import BehaviourSearch
+from netsift.alerts.finding import Finding
 from netsift.alerts.from_model import MODEL, alert_of
 from netsift.alerts.incidents import LINK_GAP_NS, in_order, incidents_of, spreading
 from netsift.alerts.novelty import NoveltySearch
-from netsift.alerts.pipeline import Detection, ModelSearch
+from netsift.alerts.pipeline import ModelSearch
 from netsift.alerts.schema import Alert
 from netsift.alerts.suppression import Suppression
 
 NEED_BEHAVIOUR: Final = frozenset({"scan", "brute_force", "flood", "slow_http", "tunnel", "exfiltration"})
 """Categories of which a model's alert needs a behaviour detector's alert beside it."""
+
+MOST_PAST: Final = 10_000
+"""Alerts of a kind of detector that a search without end keeps for their incidents' sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Detected:
     suspicious ones, found no room. ``evicted`` hosts, pairs, services and triples were forgotten before their time
     (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
     ``missing_features``, the model did not see them. ``usual`` alerts were left out because the baseline knows what
-    they tell.
+    they tell. ``doubted`` are the model's alerts of the unconfirmed flows. ``forgotten`` alerts ended so long ago that
+    a search without end has let them go; their flows are still counted.
     """
 
     flows: int
@@ -53,6 +58,8 @@ class Detected:
     incidents: tuple[Alert, ...]
     suppressed: tuple[Alert, ...] = ()
     usual: int = 0
+    doubted: tuple[Alert, ...] = ()
+    forgotten: int = 0
 
 
 def detect(
@@ -66,53 +73,183 @@ def detect(
 ) -> Detected:
     """Show every batch to the behaviour detectors and the model, and make incidents of what no rule suppresses.
 
-    ``everything`` makes alerts of low severity also of what the model flagged and is not believed. ``novelty`` judges
-    the flows beside a baseline; it looks at them with the context columns of ``behaviours``, which must be there.
+    The arguments are those of :class:`IncidentSearch`.
 
     Raises:
         InputError: a batch lacks columns that are needed; all of them are named.
     """
-    flows = packets = 0
+    search = IncidentSearch(behaviours, model, everything=everything, suppression=suppression, novelty=novelty)
     for batch in batches:
-        flows += batch.num_rows
-        packets += int(pc.sum(batch.column("packets")).as_py() or 0) if "packets" in batch.schema.names else 0
-        view = behaviours.add(batch) if behaviours is not None else None
-        if novelty is not None and behaviours is not None and view is not None:
-            novelty.add(view, behaviours.alerts)
-        if model is not None:
-            model.add(batch)
-    settled = model.settle(with_too_few=True) if model is not None else None
-    seen = list(behaviours.alerts()) if behaviours is not None else []
-    usual = {alert.id for alert in seen if novelty is not None and novelty.is_usual(alert)}
-    seen = [alert for alert in seen if alert.id not in usual]
-    blind = behaviours.missing_columns if behaviours is not None else ()
-    least_score = model.least_score_alone if model is not None else 0.0
-    believed, unconfirmed = _believed(seen, settled, least_score, alone=behaviours is None or bool(blind))
-    doubted = _doubted(settled, unconfirmed) if everything else []
-    strange = list(novelty.alerts()) if novelty is not None else []
-    found = [*seen, *believed, *doubted, *strange]
-    alerts, suppressed = (suppression or Suppression()).split([*found, *spreading(found)])
-    return Detected(
-        flows=flows,
-        packets=packets,
-        flagged=settled.flagged if settled else 0,
-        too_few=settled.too_few if settled else 0,
-        unconfirmed=sum(alert.flows for alert in unconfirmed),
-        overflow=(settled.overflow if settled else 0)
-        + (behaviours.overflow_flows if behaviours else 0)
-        + (novelty.overflow_flows if novelty else 0),
-        evicted=behaviours.tracker.counts.evicted if behaviours else 0,
-        missing_columns=blind,
-        missing_features=model.missing_columns if model is not None else (),
-        alerts=tuple(in_order(alerts)),
-        incidents=tuple(incidents_of(alerts)),
-        suppressed=tuple(in_order(suppressed)),
-        usual=len(usual),
+        search.add(batch)
+    return search.found()
+
+
+@dataclass(slots=True)
+class _Past:
+    """What detectors have forgotten and incidents have not: alerts, the model's findings, and sums of what is gone."""
+
+    seen: list[Alert] = field(default_factory=list)
+    strange: list[Alert] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    too_few: int = 0
+    unconfirmed: int = 0
+    forgotten: int = 0
+
+    def keep(self, living: Collection[str], doubted: Collection[str], before_ns: int) -> None:
+        """Keep the alerts with these ids, and those that newer ones may still be linked with."""
+
+        def stays(alert: Alert) -> bool:
+            return alert.id in living or alert.end_ns + LINK_GAP_NS >= before_ns
+
+        total = len(self.seen) + len(self.strange) + len(self.findings)
+        findings = [(alert_of(finding), finding) for finding in self.findings]
+        self.unconfirmed += sum(alert.flows for alert, _ in findings if alert.id in doubted and not stays(alert))
+        self.findings = _newest([finding for alert, finding in findings if stays(alert)])
+        self.seen = _newest([alert for alert in self.seen if stays(alert)])
+        self.strange = _newest([alert for alert in self.strange if stays(alert)])
+        self.forgotten += total - len(self.seen) - len(self.strange) - len(self.findings)
+
+
+class IncidentSearch:
+    """Looks at flow batches as they come, and says at any time what was found so far.
+
+    ``everything`` makes alerts of low severity also of what the model flagged and is not believed. ``novelty`` judges
+    the flows beside a baseline; it looks at them with the context columns of ``behaviours``, which must be there.
+    ``fresh`` makes a search with nothing seen yet, for flows that still run (:meth:`add_running`).
+
+    Memory is that of the detectors as long as :meth:`forget` is called from time to time; what came of the flows does
+    not depend on when, but for novelty, where hosts that were strange towards the same target more than an hour apart
+    may be several alerts.
+    """
+
+    def __init__(
+        self,
+        behaviours: BehaviourSearch | None,
+        model: ModelSearch | None,
+        *,
+        everything: bool = False,
+        suppression: Suppression | None = None,
+        novelty: NoveltySearch | None = None,
+        fresh: Callable[[], IncidentSearch] | None = None,
+    ) -> None:
+        """Start without any flow seen."""
+        self._behaviours, self._model, self._novelty = behaviours, model, novelty
+        self._everything = everything
+        self._suppression = suppression or Suppression()
+        self._fresh = fresh
+        self._running: tuple[Alert, ...] = ()
+        self._past = _Past()
+        self._flows = self._packets = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Show a batch of flows that have ended to all detectors.
+
+        Raises:
+            InputError: the batch lacks columns that are needed; all of them are named.
+        """
+        self._flows += batch.num_rows
+        self._packets += int(pc.sum(batch.column("packets")).as_py() or 0) if "packets" in batch.schema.names else 0
+        view = self._behaviours.add(batch) if self._behaviours is not None else None
+        if self._novelty is not None and self._behaviours is not None and view is not None:
+            self._novelty.add(view, self._behaviours.alerts)
+        if self._model is not None:
+            self._model.add(batch)
+
+    def add_running(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Show flows that still run; they replace those shown before and count nowhere.
+
+        A search of their own looks at them, so that what they say is not said twice when they end. Its alerts stand
+        until the next call, or until the same detector says the same of the flows that have ended.
+        """
+        if self._fresh is None:
+            return
+        search = self._fresh()
+        for batch in batches:
+            search.add(batch)
+        if search._model is not None and self._model is not None:
+            search._model.flows += self._model.flows
+        found = search.found()
+        self._running = tuple(replace(alert, reason=f"{alert.reason} (still running)") for alert in found.alerts)
+
+    def found(self) -> Detected:
+        """Return what was found so far; nothing changes by it."""
+        behaviours, model, novelty, past = self._behaviours, self._model, self._novelty, self._past
+        settled = model.settle(with_too_few=True) if model is not None else None
+        findings = [*past.findings, *(settled.findings if settled else ())]
+        seen = [*past.seen, *(behaviours.alerts() if behaviours is not None else ())]
+        usual = {alert.id for alert in seen if novelty is not None and novelty.is_usual(alert)}
+        seen = [alert for alert in seen if alert.id not in usual]
+        blind = behaviours.missing_columns if behaviours is not None else ()
+        least_score = model.least_score_alone if model is not None else 0.0
+        believed, unconfirmed = _believed(seen, findings, least_score, alone=behaviours is None or bool(blind))
+        doubted = _doubted(findings, unconfirmed) if self._everything else []
+        strange = [*past.strange, *(novelty.alerts() if novelty is not None else ())]
+        found = [*seen, *believed, *doubted, *strange]
+        found += [alert for alert in self._running if not any(_is_said_by(alert, other) for other in found)]
+        self._suppression.hidden.clear()
+        alerts, suppressed = self._suppression.split([*found, *spreading(found)])
+        return Detected(
+            flows=self._flows,
+            packets=self._packets,
+            flagged=settled.flagged if settled else 0,
+            too_few=past.too_few + (settled.too_few if settled else 0),
+            unconfirmed=past.unconfirmed + sum(alert.flows for alert in unconfirmed),
+            overflow=(settled.overflow if settled else 0)
+            + (behaviours.overflow_flows if behaviours else 0)
+            + (novelty.overflow_flows if novelty else 0),
+            evicted=behaviours.tracker.counts.evicted if behaviours else 0,
+            missing_columns=blind,
+            missing_features=model.missing_columns if model is not None else (),
+            alerts=tuple(in_order(alerts)),
+            incidents=tuple(incidents_of(alerts)),
+            suppressed=tuple(in_order(suppressed)),
+            usual=len(usual),
+            doubted=tuple(unconfirmed),
+            forgotten=past.forgotten,
+        )
+
+    def forget(self, before_ns: int, found: Detected) -> None:
+        """Forget what flows that start at ``before_ns`` or later cannot change; ``found`` is what was found last.
+
+        Alerts stay while their incident may still grow, at most :data:`MOST_PAST` of each kind of detector.
+        """
+        past = self._past
+        if self._behaviours is not None:
+            past.seen += self._behaviours.expire(before_ns)
+        if self._novelty is not None:
+            past.strange += self._novelty.expire(before_ns)
+        for finding in self._model.expire(before_ns) if self._model is not None else ():
+            if finding.too_few:
+                past.too_few += finding.flows
+            if self._everything or not finding.too_few:
+                past.findings.append(finding)
+        growing = [one for one in found.incidents if one.end_ns + LINK_GAP_NS >= before_ns]
+        past.keep(
+            {member for one in growing for member in one.members}, {alert.id for alert in found.doubted}, before_ns
+        )
+
+
+Aged = TypeVar("Aged", Alert, Finding)
+
+
+def _newest(past: list[Aged]) -> list[Aged]:
+    """Return at most :data:`MOST_PAST`, those that ended last."""
+    if len(past) <= MOST_PAST:
+        return past
+    return sorted(past, key=lambda one: one.end_ns)[-MOST_PAST:]
+
+
+def _is_said_by(running: Alert, alert: Alert) -> bool:
+    """Return whether an alert of flows that have ended says what one of running flows does."""
+    return (
+        running.detectors == alert.detectors
+        and running.category == alert.category
+        and (_is_same_doing(running, alert) or running.id == alert.id)
     )
 
 
 def _believed(
-    seen: Sequence[Alert], settled: Detection | None, least_score: float, *, alone: bool
+    seen: Sequence[Alert], findings: Iterable[Finding], least_score: float, *, alone: bool
 ) -> tuple[list[Alert], list[Alert]]:
     """Return the model's alerts that stand, and those that nothing confirms; all kinds of a model that is ``alone``.
 
@@ -120,7 +257,7 @@ def _believed(
     """
     stand: list[Alert] = []
     unconfirmed: list[Alert] = []
-    for finding in settled.findings if settled else ():
+    for finding in findings:
         if finding.too_few:
             continue
         alert = alert_of(finding)
@@ -143,8 +280,8 @@ def _is_same_doing(alert: Alert, other: Alert) -> bool:
     )
 
 
-def _doubted(settled: Detection | None, unconfirmed: Sequence[Alert]) -> list[Alert]:
-    few = [alert_of(finding) for finding in settled.findings if finding.too_few] if settled else []
+def _doubted(findings: Iterable[Finding], unconfirmed: Sequence[Alert]) -> list[Alert]:
+    few = [alert_of(finding) for finding in findings if finding.too_few]
     named = [(alert, f"too few for {alert.category}") for alert in few]
     named += [(alert, "no behaviour seen, or too low a score for so many flows") for alert in unconfirmed]
     return [

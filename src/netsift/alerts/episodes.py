@@ -134,12 +134,25 @@ class Episodes:
         """Forget the older half of the episodes that are no alert."""
         small = [one for of_key in self._open.values() for one in of_key if self.behaviour.strength(one) < 1]
         small.sort(key=lambda one: one.end_ns)
-        forgotten = {id(one) for one in small[: (len(small) + 1) // 2]}
-        kept = {key: [one for one in of_key if id(one) not in forgotten] for key, of_key in self._open.items()}
+        self._remove(small[: (len(small) + 1) // 2])
+
+    def expire(self, before_ns: int) -> list[Episode]:
+        """Forget the episodes that no flow can join which starts at ``before_ns`` or later; return those.
+
+        Flows that wait for a second one stay: their number is bounded.
+        """
+        over = [one for one in self.episodes() if one.end_ns + self._gap_ns < before_ns]
+        if over:
+            self._remove(over)
+        return over
+
+    def _remove(self, episodes: Iterable[Episode]) -> None:
+        removed = {id(one) for one in episodes}
+        kept = {key: [one for one in of_key if id(one) not in removed] for key, of_key in self._open.items()}
         self._open = {key: of_key for key, of_key in kept.items() if of_key}
         self._hash_of = {key: self._hash_of[key] for key in self._open}
         self._known = set(self._hash_of.values())
-        self._count -= len(forgotten)
+        self._count -= len(removed)
         self._members = sum(len(one.sources) + len(one.targets) + len(one.ports) for one in self.episodes())
 
     def _grow(self, episode: Episode, flows: Suspects, run: Run) -> None:

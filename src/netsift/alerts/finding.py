@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from netsift.alerts.schema import utc_text
+from netsift.alerts.schema import FlowReference, utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Finding:
     its name. ``score`` is the greatest score of the flows of that attack, and ``evidence`` explains that flow.
     ``weight`` decides the order: score × (1 + log10 flows). ``sources``, ``targets`` and ``ports`` are in order; there
     were more of them where ``truncated`` is set. ``too_few`` marks flows that are too few to be that attack.
+    ``normal`` is the flow most like the explained one that was not flagged.
     """
 
     start_ns: int
@@ -55,6 +56,7 @@ class Finding:
     also: dict[str, int]
     too_few: bool
     evidence: tuple[Evidence, ...]
+    normal: FlowReference | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as a JSON object; times both as integers and as RFC 3339 text in UTC."""

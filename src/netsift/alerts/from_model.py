@@ -43,6 +43,7 @@ def alert_of(finding: Finding) -> Alert:
         flows=finding.flows,
         packets=finding.packets,
         evidence=tuple(_references(finding)),
+        normal=finding.normal,
     )
 
 

@@ -143,7 +143,6 @@ class FindingGroups:
         self._groups: dict[_Key, list[Group]] = {}
         self._count = 0
         self._placed_since_join = 0
-        self._joins = 0
         self.overflow_flows = 0
 
     @property
@@ -156,29 +155,51 @@ class FindingGroups:
         self._join_sources()
         return [group for of_key in self._groups.values() for group in of_key]
 
+    def expire(self, before_ns: int, gap_ns: int) -> list[Group]:
+        """Forget the groups that nothing can change any more which starts at ``before_ns`` or later; return those.
+
+        ``gap_ns`` is the longest gap over which groups of one source, or of one target, are joined afterwards: a group
+        goes when all those go that it hangs together with.
+        """
+        hanging: dict[tuple[str, ...], list[tuple[_Key, Group]]] = {}
+        self._join_sources()
+        for key, groups in self._groups.items():
+            for group in groups:
+                who = tuple(group.sources) if len(group.sources) == 1 else ("", *sorted(group.targets)[:1])
+                hanging.setdefault(who, []).append((key, group))
+        over = [
+            member
+            for members in hanging.values()
+            for run in _runs_of_groups(members, gap_ns)
+            if max(group.end_ns for _, group in run) + gap_ns < before_ns
+            for member in run
+        ]
+        self._remove(over)
+        return [group for _, group in over]
+
+    def _remove(self, members: Sequence[tuple[_Key, Group]]) -> None:
+        removed = {id(group) for _, group in members}
+        for key in {key for key, _ in members}:
+            self._groups[key] = [group for group in self._groups[key] if id(group) not in removed]
+            if not self._groups[key]:
+                del self._groups[key]
+        self._count -= len(removed)
+        self._free_members += sum(len(one.sources) + len(one.targets) + len(one.ports) for _, one in members)
+
     def add(self, flows: FlaggedFlows) -> None:
         """Put flagged flows into their groups."""
         keys = _Keys.of(flows)
-        crowded, joins = self._crowded(keys), self._joins
         crowds: dict[_Key, list[int]] = {}
         for number, (source, attack, target) in enumerate(keys.names):
-            if joins != self._joins:  # only what joins groups makes those of many sources
-                crowded, joins = self._crowded(keys), self._joins
-            if crowded[number]:
-                crowds.setdefault(("", attack, target), []).append(number)
+            by_target = ("", attack, target)
+            if by_target in self._groups and keys.one_target[number]:
+                crowds.setdefault(by_target, []).append(number)
             else:
                 self._add_source(flows, keys.rows(number), source, attack)
         for by_target, numbers in crowds.items():
             rows = np.concatenate([keys.rows(number) for number in numbers])
             for run in _runs(flows, rows, self._gap_ns):
                 self._add_crowd(flows, run, by_target)
-
-    def _crowded(self, keys: _Keys) -> list[bool]:
-        """Return of which keys all flows have the one target of a group of many sources."""
-        return [
-            same and ("", attack, target) in self._groups
-            for same, (_, attack, target) in zip(keys.one_target, keys.names, strict=True)
-        ]
 
     def _add_source(self, flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, attack: int) -> None:
         for run in _runs(flows, rows, self._gap_ns):
@@ -243,28 +264,15 @@ class FindingGroups:
     def _join_sources(self) -> None:
         """Join groups of many sources and the same one target into one group each."""
         self._placed_since_join = 0
-        self._joins += 1
         of_target: dict[_Key, list[tuple[_Key, Group]]] = {}
         for key, groups in self._groups.items():
             for group in groups:
                 if key[2] or (target := _only_target(group)):
                     of_target.setdefault(("", group.attack, key[2] or target), []).append((key, group))
         for by_target, members in of_target.items():
-            for run in self._runs_of_groups(members):
+            for run in _runs_of_groups(members, self._gap_ns):
                 if len(run) > 1 and _have_many_sources(run):
                     self._move(run, by_target)
-
-    def _runs_of_groups(self, members: list[tuple[_Key, Group]]) -> Iterator[list[tuple[_Key, Group]]]:
-        ordered = sorted(members, key=lambda member: member[1].start_ns)
-        run: list[tuple[_Key, Group]] = []
-        latest_ns = 0
-        for member in ordered:
-            if run and member[1].start_ns - latest_ns > self._gap_ns:
-                yield run
-                run = []
-            latest_ns = max(latest_ns, member[1].end_ns) if run else member[1].end_ns
-            run.append(member)
-        yield run
 
     def _move(self, run: list[tuple[_Key, Group]], by_target: _Key) -> None:
         moved = {id(group) for _, group in run}
@@ -284,6 +292,20 @@ def _have_many_sources(members: list[tuple[_Key, Group]]) -> bool:
             return True
         different |= group.sources
     return len(different) >= MANY_SOURCES
+
+
+def _runs_of_groups(members: list[tuple[_Key, Group]], gap_ns: int) -> Iterator[list[tuple[_Key, Group]]]:
+    """Cut groups, in order of start, where a gap is too long."""
+    ordered = sorted(members, key=lambda member: member[1].start_ns)
+    run: list[tuple[_Key, Group]] = []
+    latest_ns = 0
+    for member in ordered:
+        if run and member[1].start_ns - latest_ns > gap_ns:
+            yield run
+            run = []
+        latest_ns = max(latest_ns, member[1].end_ns) if run else member[1].end_ns
+        run.append(member)
+    yield run
 
 
 def _only_target(group: Group) -> str:

@@ -53,6 +53,7 @@ class _Strangeness:
     category: str = "other"
     technique: str = ""
     severity: Severity = Severity.LOW
+    scale: str = ""
     scope: Scope = Scope.SOURCE
     gap_s: float = ALERT_GAP_NS / 1e9
     context: tuple[str, ...] = CONTEXT
@@ -128,7 +129,14 @@ class NoveltySearch:
 
     def alerts(self) -> Iterator[Alert]:
         """Yield an alert for every host that was strange, or for many that were so towards one target."""
-        alone, crowds = _crowds(list(self._episodes.episodes()))
+        yield from self._alerts(self._episodes.episodes())
+
+    def expire(self, before_ns: int) -> list[Alert]:
+        """Forget what no flow can change any more that starts at ``before_ns`` or later; return its alerts."""
+        return list(self._alerts(self._episodes.expire(before_ns)))
+
+    def _alerts(self, episodes: Iterable[Episode]) -> Iterator[Alert]:
+        alone, crowds = _crowds(list(episodes))
         for episode in alone:
             yield self._alert(episode)
         for crowd in crowds:

@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 from netsift.alerts.explain import explain
 from netsift.alerts.finding import Evidence, Finding
 from netsift.alerts.grouping import FindingGroups, FlaggedFlows, Group, rank
-from netsift.alerts.settling import settle
+from netsift.alerts.normal import NormalFlows
+from netsift.alerts.schema import FlowReference
+from netsift.alerts.settling import SLOW, settle
 from netsift.detectors.base import Detector, Scores
 from netsift.detectors.model import ModelDetector
 from netsift.errors import InputError
@@ -70,6 +72,7 @@ class ModelSearch:
         self._groups = FindingGroups() if groups is None else groups
         self._observe, self._required = observe, required
         self._stricter = sorted(stricter, key=lambda entry: -entry.false_positive_rate)
+        self._normal = NormalFlows()
         self.missing_columns: tuple[str, ...] = ()
         self.flows = self.packets = self.flagged = 0
 
@@ -86,7 +89,10 @@ class ModelSearch:
         scores = self._detector.score(batch)
         if self._observe is not None:
             self._observe(scores)
-        rows = np.flatnonzero((scores.score >= self._threshold) & ~_fragments(batch))
+        flagged = scores.score >= self._threshold
+        fragments = _fragments(batch)
+        rows = np.flatnonzero(flagged & ~fragments)
+        self._normal.add(batch, scores.matrix, np.flatnonzero(~flagged & ~fragments))
         self.flows += batch.num_rows
         self.packets += int(pc.sum(batch.column("packets")).as_py() or 0)
         self.flagged += len(rows)
@@ -122,21 +128,33 @@ class ModelSearch:
 
     def settle(self, *, with_too_few: bool = False) -> Detection:
         """Return what was found, explained; ``with_too_few`` adds, marked and last, what is too little for its name."""
-        settled = settle(self._groups.groups(), self._detector.attacks, self._groups.gap_ns)
+        settled = settle([group.copy() for group in self._groups.groups()], self._detector.attacks, self._groups.gap_ns)
         too_few = sum(group.flows for group in settled.too_few)
         shown = [(group, False) for group in settled.findings]
         if with_too_few:
             shown += [(group, True) for group in settled.too_few]
-        findings = _findings(shown, self._detector, self._reference)
+        findings = _findings(shown, self._detector, self._reference, self._normal)
         return Detection(self.flows, self.packets, self.flagged, too_few, self._groups.overflow_flows, findings)
 
+    def expire(self, before_ns: int) -> tuple[Finding, ...]:
+        """Forget what no flow can change any more that starts at ``before_ns`` or later; return its findings.
 
-def _findings(shown: list[tuple[Group, bool]], detector: Detector, reference: Reference) -> tuple[Finding, ...]:
+        Those that are too few for their name are marked and last.
+        """
+        over = self._groups.expire(before_ns, SLOW * self._groups.gap_ns)
+        settled = settle(over, self._detector.attacks, self._groups.gap_ns)
+        shown = [(group, False) for group in settled.findings] + [(group, True) for group in settled.too_few]
+        return _findings(shown, self._detector, self._reference, self._normal)
+
+
+def _findings(
+    shown: list[tuple[Group, bool]], detector: Detector, reference: Reference, normal: NormalFlows
+) -> tuple[Finding, ...]:
     if not shown:
         return ()
     reasons = explain(detector, reference, np.stack([group.features for group, _ in shown]))
     return tuple(
-        _finding(group, detector, evidence, too_few=too_few)
+        _finding(group, detector, evidence, normal.nearest(group.features), too_few=too_few)
         for (group, too_few), evidence in zip(shown, reasons, strict=True)
     )
 
@@ -195,7 +213,9 @@ def _texts(batch: pa.RecordBatch, name: str) -> list[str]:
     return texts
 
 
-def _finding(group: Group, detector: Detector, evidence: tuple[Evidence, ...], *, too_few: bool) -> Finding:
+def _finding(
+    group: Group, detector: Detector, evidence: tuple[Evidence, ...], normal: FlowReference | None, *, too_few: bool
+) -> Finding:
     return Finding(
         start_ns=group.start_ns,
         end_ns=group.end_ns,
@@ -215,4 +235,5 @@ def _finding(group: Group, detector: Detector, evidence: tuple[Evidence, ...], *
         },
         too_few=too_few,
         evidence=evidence,
+        normal=normal,
     )

@@ -84,7 +84,8 @@ class Alert:
     ``id`` follows from what raised the alert, for whom and when it began: the same input gives the same ids, and an
     alert that grows keeps its id. ``confidence`` (0 to 1) is explained in docs/alerts.md. ``sources``, ``targets`` and
     ``ports`` are in order; there were more where ``truncated`` is set. ``flows`` and ``packets`` are counts,
-    ``evidence`` names some of the flows. ``suppressed`` is the id of the rule that hides the alert, if one does.
+    ``evidence`` names some of the flows, ``normal`` the flow most like them that raised no alert. ``suppressed`` is the
+    id of the rule that hides the alert, if one does.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Alert:
     flows: int
     packets: int
     evidence: tuple[FlowReference, ...]
+    normal: FlowReference | None = None
     members: tuple[str, ...] = ()
     timeline: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ class Alert:
             "flows": self.flows,
             "packets": self.packets,
             "evidence": [one.as_json() for one in self.evidence],
+            "normal": self.normal.as_json() if self.normal else None,
             "members": list(self.members),
             "timeline": list(self.timeline),
             "stages": list(self.stages),

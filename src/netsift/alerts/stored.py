@@ -59,7 +59,10 @@ def alert_from_json(value: Any) -> Alert:
         raise ValueError("not a JSON object")
     evidence = [_with_times(flow) for flow in _objects(value.get("evidence", []))]
     suppressed = value.get("suppressed") or ""
-    return _alert(_with_times(value) | {"evidence": evidence, "suppressed": suppressed})
+    normal = value.get("normal")
+    if normal is not None:
+        (normal,) = (_with_times(flow) for flow in _objects([normal]))
+    return _alert(_with_times(value) | {"evidence": evidence, "normal": normal, "suppressed": suppressed})
 
 
 def _from_table(path: Path) -> Iterator[Alert]:

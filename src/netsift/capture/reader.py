@@ -93,7 +93,10 @@ class CaptureReader:
         self._is_pcapng = self._identify()
 
     def batches(self) -> Generator[Array, None, None]:
-        """Yield arrays of PACKET in the order of the file; each is overwritten ``buffers`` batches later."""
+        """Yield arrays of PACKET in the order of the file; each is overwritten ``buffers`` batches later.
+
+        Where a live source has nothing for now, an array without packets is yielded.
+        """
         try:
             for packets, _ in self._scan():
                 yield packets
@@ -131,22 +134,25 @@ class CaptureReader:
             if status == NEED_INPUT:
                 if self._final:
                     return
-                self._fill()
+                if not self._fill():
+                    yield packets[:0], self._records[:0]
 
-    def _fill(self) -> None:
+    def _fill(self) -> bool:
+        """Read on; return whether the source had anything to say, be it that this is the end."""
         position = int(self._scanner["position"][0])
         left = self._end - position
         if position:
             self._buffer[:left] = self._buffer[position : self._end].copy()
             self._scanner["position"] = 0
         count = self.source.readinto(self._view[left : min(left + _READ, _BUFFER)])
-        self._end = left + count
+        self._end = left + (count or 0)
         self._final = count == 0
+        return count is not None
 
     def _identify(self) -> bool:
         while self._end < _PCAP_HEADER_LENGTH and not self._final:
             count = self.source.readinto(self._view[self._end : self._end + _READ])
-            self._end += count
+            self._end += count or 0
             self._final = count == 0
         head = bytes(self._buffer[: min(self._end, _PCAP_HEADER_LENGTH)])
         if head.startswith(_PCAPNG_MAGIC):

@@ -34,8 +34,8 @@ class ByteStream(Protocol):
     name: str
     damage: str | None
 
-    def readinto(self, target: memoryview, /) -> int:
-        """Fill the front of ``target`` and return how many bytes came; 0 at the end."""
+    def readinto(self, target: memoryview, /) -> int | None:
+        """Fill the front of ``target`` and return how many bytes came; 0 at the end, None for nothing yet."""
         ...
 
 

@@ -59,6 +59,13 @@ def alerts_table(alerts: Sequence[Alert], *, full: bool = False) -> RenderableTy
     return Group(*shown)
 
 
+def alert_line(alert: Alert) -> str:
+    """Return an alert in one line: when, how grave, what, who, why, and its id."""
+    severity, _, category, who, name = _cells(alert)
+    when = _when(alert).split(" for ")[0]
+    return f"{when}  {severity}  {category}  {who}  {_printable(alert.reason)}  {name}"
+
+
 def _line(cells: Sequence[str], widths: Sequence[int], style: str) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
@@ -103,7 +110,8 @@ def _everything(alert: Alert) -> list[str]:
     lines += [column.words for column in alert.columns]
     lines += [f"timeline: {line}" for line in alert.timeline] if len(alert.timeline) > 1 else []
     lines += [f"alert {member}" for member in alert.members]
-    return lines + [f"flow {flow.id}: {_flow(flow.as_json())}" for flow in alert.evidence]
+    lines += [f"flow {flow.id}: {_flow(flow.as_json())}" for flow in alert.evidence]
+    return lines + ([f"most like it, and ordinary: {_flow(alert.normal.as_json())}"] if alert.normal else [])
 
 
 def _flow(flow: dict[str, object]) -> str:

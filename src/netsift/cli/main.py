@@ -31,6 +31,7 @@ from netsift.cli import (
     suppress,
     train,
     warmup,
+    watch,
 )
 from netsift.errors import ExitStatus, NetsiftError
 
@@ -62,6 +63,7 @@ application = typer.Typer(
 for module in (
     flows,
     detect,
+    watch,
     learn,
     suppress,
     feedback,

@@ -194,7 +194,7 @@ def with_options(command: Callable[..., None], argument: str, made_by: Callable[
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return a function's parameters with their annotations evaluated; all are passed by name."""
-    made = dict.fromkeys(("CaptureSettings", "Scope", "Suppression"), object)
+    made = dict.fromkeys(("CaptureOptions", "CaptureSettings", "LiveSettings", "Scope", "Suppression"), object)
     hints = get_type_hints(function, localns=made, include_extras=True)
     return {
         one.name: one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -16,6 +17,12 @@ def suppressions_file() -> Path:
 def feedback_file() -> Path:
     """Return where what people said of alerts is kept: ``$XDG_STATE_HOME/netsift/feedback.jsonl``."""
     return _base("XDG_STATE_HOME", ".local/state") / "feedback.jsonl"
+
+
+def journal_file(folder: Path) -> Path:
+    """Return where is kept which files of a watched folder were read: below ``$XDG_STATE_HOME/netsift/watched``."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return _base("XDG_STATE_HOME", ".local/state") / "watched" / f"{name}.json"
 
 
 def make_folder_of(path: Path) -> None:

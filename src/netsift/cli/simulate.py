@@ -75,11 +75,11 @@ def simulate(
         _report(summary)
 
 
-def duration_seconds(text: str) -> float:
+def duration_seconds(text: str, option: str = "--duration") -> float:
     """Seconds in a text like ``45s``, ``30m``, ``2h`` or ``1h30m``; raises UsageError for anything else."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UsageError(f"--duration must look like 45s, 30m, 2h or 1h30m, not {text!r}")
+        raise UsageError(f"{option} must look like 45s, 30m, 2h or 1h30m, not {text!r}")
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
 
 

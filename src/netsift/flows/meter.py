@@ -18,10 +18,13 @@ from netsift.flows.settings import MeterSettings
 from netsift.kernels import meter as kernels
 from netsift.kernels.columns import RESERVED_DETAILS, TEMPLATE_DETAIL
 from netsift.kernels.layout import (
+    CLOSED,
     DETAIL,
     DONE,
+    END_ACTIVE,
     FLOW,
     INDEX_FULL,
+    NANOSECONDS_PER_SECOND,
     NO_PAYLOAD_KIND,
     STATE,
     TABLE_FULL,
@@ -123,8 +126,57 @@ class Meter:
             else:
                 yield from self.hand_out()
 
+    def pass_time(self, now_ns: int) -> Iterator[EndedFlows]:
+        """Let packet time go on to ``now_ns`` without a packet, and yield flows that end by it, when there are enough.
+
+        For traffic that is watched while it happens. Packets that come later with an earlier time are metered as late
+        packets of a file are.
+        """
+        while (
+            kernels.pass_time(
+                np.int64(now_ns), self._settings, self._state, self._flows, self._index, self._wheel, self._ended
+            )
+            != DONE
+        ):
+            self._take_back()
+            yield from self.hand_out()
+
+    def running(self, least_s: float, most: int) -> Iterator[pa.RecordBatch]:
+        """Yield the live flows that have lasted so long by packet time, as they are now; they stay in the table.
+
+        At most ``most`` rows, those that began first. Their ``end_reason`` is ``active``: there is more to come. A flow
+        that has closed and only lingers is left out.
+        """
+        entries = self._index[self._index != 0]
+        slots = ((entries & np.uint64(0xFFFF_FFFF)) - np.uint64(1)).astype(np.int32)
+        flows = self._flows[slots]
+        latest_ns = int(self._state["now_ns"][0]) - round(least_s * NANOSECONDS_PER_SECOND)
+        chosen = (flows["first_ns"] <= latest_ns) & (flows["history"] & CLOSED == 0)
+        order = np.lexsort((slots[chosen], flows["first_ns"][chosen]))[:most]
+        slots = slots[chosen][order]
+        for first in range(0, len(slots), ROWS_PER_BATCH):
+            yield self._as_they_are(slots[first : first + ROWS_PER_BATCH])
+
+    def _as_they_are(self, slots: Array) -> pa.RecordBatch:
+        """Return live flows as a batch made from a copy, because making it closes their statistics."""
+        flows = self._flows[slots]
+        flows["end_reason"] = END_ACTIVE
+        known = flows["detail"] >= 0
+        places = np.concatenate((np.arange(RESERVED_DETAILS), flows["detail"][known]))
+        flows["detail"][known] = np.arange(RESERVED_DETAILS, len(places))
+        return self._writer.batch(
+            np.arange(len(slots), dtype=np.int32), flows, self._details[places], self._first_lengths[places],
+            self._first_gaps_us[places], self._settings,
+        )  # fmt: skip
+
+    @property
+    def now_ns(self) -> int | None:
+        """The packet clock: the latest packet's time, or what it was let go on to; None before the first packet."""
+        return int(self._state["now_ns"][0]) if self._state["started"][0] else None
+
     def hand_out(self) -> Iterator[EndedFlows]:
         """Yield the flows that have ended and were not handed out yet, if any."""
+        self._take_back()
         count = int(self._state["done"][0])
         if count == 0:
             return

@@ -331,6 +331,23 @@ def _open_flow(flow, packet, backward, part, state):
 
 
 @kernel
+def pass_time(now_ns, settings_array, state_array, flows, index, wheel, ended):
+    """End the flows whose time is up at ``now_ns`` as if a packet of another flow came then.
+
+    Return DONE, or OUTPUT_FULL to be called again. Before the first packet there is no time.
+    """
+    settings, state = settings_array[0], state_array[0]
+    if state.started == 0:
+        return DONE
+    _advance_clock(now_ns, state)
+    if state.elapsed_ns >= (state.wheel_second + 1) * NANOSECONDS_PER_SECOND and not _turn_wheel(
+        settings, state, flows, index, wheel, ended
+    ):
+        return OUTPUT_FULL
+    return DONE
+
+
+@kernel
 def end_all(state_array, flows, index, wheel, ended):
     """End every live flow in the order of the wheel; return DONE, or OUTPUT_FULL to be called again."""
     state = state_array[0]

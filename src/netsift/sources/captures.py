@@ -58,9 +58,9 @@ def capture_flows(names: list[str], settings: CaptureSettings, statistics: ReadS
     meter = Meter(settings.meter)
     packets = _Packets(names, settings, statistics)
     if settings.threads > 1:
-        arrays = _on_a_thread(packets.arrays(), _IN_FLIGHT)
-        ended_flows = _on_a_thread(_metered(meter, packets, arrays), _IN_FLIGHT)
-        batches = _on_a_thread(_batches(ended_flows), _BATCHES_IN_FLIGHT)
+        arrays = on_a_thread(packets.arrays(), _IN_FLIGHT)
+        ended_flows = on_a_thread(_metered(meter, packets, arrays), _IN_FLIGHT)
+        batches = on_a_thread(_batches(ended_flows), _BATCHES_IN_FLIGHT)
     else:
         batches = _batches(_metered(meter, packets, packets.arrays()))
     try:
@@ -184,7 +184,7 @@ def first_time_and_size(name: str) -> tuple[int, int]:
         return (0 if first is None else int(first["time_ns"][0])), source.size or 0
 
 
-def _on_a_thread(items: Generator[Item, None, None], ahead: int) -> Generator[Item, None, None]:
+def on_a_thread(items: Generator[Item, None, None], ahead: int) -> Generator[Item, None, None]:
     """Run an iterator on another thread, up to ``ahead`` items ahead; its errors come out here."""
     waiting: queue.Queue[Item | BaseException | None] = queue.Queue(ahead)
     stopped = threading.Event()

@@ -19,7 +19,7 @@ from netsift.detectors.behaviour.base import Behaviour, FlowView
 from netsift.flows.schema import BY_NAME
 from netsift.models.taxonomy import NAMES
 
-_NOT_LIMITS = frozenset({"name", "category", "technique", "severity", "scope", "context", "facts"})
+_NOT_LIMITS = frozenset({"name", "category", "technique", "severity", "scale", "scope", "context", "facts"})
 
 
 def check_behaviour(behaviour: Behaviour, batch: pa.RecordBatch) -> None:

@@ -114,9 +114,13 @@ class Traffic:
 
     def batches(self, folder: Path) -> list[pa.RecordBatch]:
         """Return the flows that the meter makes of the packets."""
+        return list(read_flows([self.capture(folder)]))
+
+    def capture(self, folder: Path) -> Path:
+        """Return a capture of the packets."""
         path = folder / "crafted.pcap"
         path.write_bytes(b"".join(_file(self.packets)))
-        return list(read_flows([path]))
+        return path
 
     def alerts(self, folder: Path) -> list[Alert]:
         """Return the alerts that all behaviour detectors raise."""

@@ -24,6 +24,7 @@ class AdministrativeShare:
     category: str = "infiltration"
     technique: str = "T1021.002"
     severity: Severity = Severity.LOW
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("destination_sources_1h",)
     facts: tuple[str, ...] = ("payload_bytes_fwd",)

@@ -232,6 +232,10 @@ class Behaviour(Protocol):
         """Severity of an episode just beyond its limit."""
 
     @property
+    def scale(self) -> str:
+        """Name of the limit of which the strength is a multiple; empty where there is no single one."""
+
+    @property
     def scope(self) -> Scope:
         """Whose flows make one episode; a pair has a direction, two hosts have none."""
 

@@ -49,6 +49,7 @@ class Beacon:
     category: str = "c2"
     technique: str = "T1071.001"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = (
         "pair_flows_1h", "pair_gap_regularity_1h", "pair_gap_mean_s_1h", "pair_size_mean_1h", "pair_size_std_1h",

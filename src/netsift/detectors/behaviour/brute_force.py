@@ -46,6 +46,7 @@ class BruteForce:
     category: str = "brute_force"
     technique: str = "T1110"
     severity: Severity = Severity.HIGH
+    scale: str = "attempts"
     scope: Scope = Scope.SOURCE
     context: tuple[str, ...] = (
         "source_service_flows_10min", "source_service_size_mean_10min", "source_service_size_std_10min",

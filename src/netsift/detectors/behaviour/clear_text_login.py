@@ -24,6 +24,7 @@ class ClearTextLogin:
     category: str = "other"
     technique: str = "T1133"
     severity: Severity = Severity.MEDIUM
+    scale: str = "packets"
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("pair_flows_1h",)
     facts: tuple[str, ...] = ("dst_port", "payload_packets_bwd")

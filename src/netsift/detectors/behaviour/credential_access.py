@@ -33,6 +33,7 @@ class CredentialAccess:
     category: str = "brute_force"
     technique: str = "T1003.004"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ()
     facts: tuple[str, ...] = ("remote_calls",)

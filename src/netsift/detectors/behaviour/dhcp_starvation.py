@@ -25,6 +25,7 @@ class DhcpStarvation:
     category: str = "flood"
     technique: str = "T1499.003"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.NETWORK
     context: tuple[str, ...] = ("destination_service_packets_5s",)
     facts: tuple[str, ...] = ("destination_service_packets_5s",)

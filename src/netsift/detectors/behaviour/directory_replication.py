@@ -31,6 +31,7 @@ class DirectoryReplication:
     category: str = "brute_force"
     technique: str = "T1003.006"
     severity: Severity = Severity.HIGH
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ()
     facts: tuple[str, ...] = ("remote_calls",)

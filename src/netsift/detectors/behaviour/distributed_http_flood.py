@@ -32,6 +32,7 @@ class DistributedHttpFlood:
     category: str = "flood"
     technique: str = "T1499.002"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = (
         "pair_flows_1min", "destination_service_flows_1min", "destination_service_flows_1h",

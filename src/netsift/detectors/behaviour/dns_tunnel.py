@@ -37,6 +37,7 @@ class DnsTunnel:
     category: str = "tunnel"
     technique: str = "T1071.004"
     severity: Severity = Severity.HIGH
+    scale: str = "questions"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_packets_10min", "pair_bytes_fwd_10min", "pair_bytes_bwd_10min")
     facts: tuple[str, ...] = (*context, "payload_fwd_mean", "payload_bwd_mean", "payload_packets_fwd")

@@ -31,6 +31,7 @@ class Exfiltration:
     category: str = "exfiltration"
     technique: str = "T1048"
     severity: Severity = Severity.HIGH
+    scale: str = "bytes_"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = (
         "pair_bytes_fwd_10min", "pair_bytes_bwd_10min", "pair_bytes_fwd_1h", "source_bytes_fwd_1h", "pair_age_s",

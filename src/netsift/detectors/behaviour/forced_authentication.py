@@ -29,6 +29,7 @@ class ForcedAuthentication:
     category: str = "brute_force"
     technique: str = "T1187"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.HOSTS
     context: tuple[str, ...] = ("destination_sources_1h",)
     facts: tuple[str, ...] = ("destination_sources_1h", "dst_port")

@@ -30,6 +30,7 @@ class HalfOpen:
     category: str = "scan"
     technique: str = "T1046"
     severity: Severity = Severity.LOW
+    scale: str = "probes"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_flows_1h",)
     facts: tuple[str, ...] = ("pair_flows_1h",)

@@ -33,6 +33,7 @@ class HostSweep:
     category: str = "scan"
     technique: str = "T1018"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.SOURCE
     context: tuple[str, ...] = (
         "source_flows_1h",

@@ -30,6 +30,7 @@ class HttpFlood:
     category: str = "flood"
     technique: str = "T1499.002"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_flows_5s", "pair_flows_1min", "source_flows_1min")
     facts: tuple[str, ...] = ("pair_flows_5s", "pair_flows_1min", "dst_port")

@@ -26,6 +26,7 @@ class IcmpTunnel:
     category: str = "tunnel"
     technique: str = "T1095"
     severity: Severity = Severity.HIGH
+    scale: str = "packets"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_bytes_fwd_1h",)
     facts: tuple[str, ...] = ("payload_fwd_mean", "payload_fwd_std", "payload_bwd_mean", "payload_bwd_std")

@@ -25,6 +25,7 @@ class LongConnection:
     category: str = "c2"
     technique: str = "T1571"
     severity: Severity = Severity.LOW
+    scale: str = "seconds"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_flows_1h", "pair_ports_1h")
     facts: tuple[str, ...] = ("dst_port", "pair_flows_1h")

@@ -27,6 +27,7 @@ class NewService:
     category: str = "other"
     technique: str = "T1543"
     severity: Severity = Severity.LOW
+    scale: str = ""
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("destination_age_s", "destination_service_age_s", "destination_flows_1h")
     facts: tuple[str, ...] = ("destination_age_s", "dst_port")

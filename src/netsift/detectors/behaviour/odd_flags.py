@@ -24,6 +24,7 @@ class OddFlags:
     category: str = "scan"
     technique: str = "T1046"
     severity: Severity = Severity.MEDIUM
+    scale: str = "segments"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ("pair_flows_1h",)
     facts: tuple[str, ...] = ("syn_packets_fwd", "fin_packets_fwd", "rst_packets_fwd")

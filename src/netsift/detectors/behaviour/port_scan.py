@@ -35,6 +35,7 @@ class PortScan:
     category: str = "scan"
     technique: str = "T1046"
     severity: Severity = Severity.MEDIUM
+    scale: str = "ports"
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = (
         "pair_ports_1h", "pair_flows_1h", "pair_failed_1h", "pair_unanswered_1h", "pair_resets_1h",

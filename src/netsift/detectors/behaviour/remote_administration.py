@@ -31,6 +31,7 @@ class RemoteAdministration:
     category: str = "infiltration"
     technique: str = "T1021"
     severity: Severity = Severity.LOW
+    scale: str = ""
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("pair_flows_1h",)
     facts: tuple[str, ...] = ("pair_flows_1h", "dst_port")

@@ -35,6 +35,7 @@ class RemoteDiscovery:
     category: str = "scan"
     technique: str = "T1087"
     severity: Severity = Severity.LOW
+    scale: str = ""
     scope: Scope = Scope.SOURCE
     context: tuple[str, ...] = ()
     facts: tuple[str, ...] = ("remote_calls",)

@@ -36,6 +36,7 @@ class RemoteExecution:
     category: str = "infiltration"
     technique: str = "T1569.002"
     severity: Severity = Severity.MEDIUM
+    scale: str = ""
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = ()
     facts: tuple[str, ...] = ("remote_calls",)

@@ -31,6 +31,7 @@ class SlowHttp:
     category: str = "slow_http"
     technique: str = "T1499.002"
     severity: Severity = Severity.HIGH
+    scale: str = "connections"
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("pair_flows_10min",)
     facts: tuple[str, ...] = ("pair_flows_10min", "duration_us", "payload_bytes_fwd", "payload_bytes_bwd")

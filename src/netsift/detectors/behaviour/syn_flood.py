@@ -35,6 +35,7 @@ class SynFlood:
     category: str = "flood"
     technique: str = "T1498.001"
     severity: Severity = Severity.HIGH
+    scale: str = ""
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("pair_unanswered_10min", "pair_ports_10min", "pair_flows_10min")
     facts: tuple[str, ...] = context

@@ -51,6 +51,7 @@ class UdpFlood:
     category: str = "flood"
     technique: str = "T1498.002"
     severity: Severity = Severity.HIGH
+    scale: str = ""
     scope: Scope = Scope.TARGET
     context: tuple[str, ...] = ("destination_flows_1min",)
     facts: tuple[str, ...] = ("src_port", "icmp_type", "dst_port")

@@ -1,0 +1,140 @@
+"""``netsift watch`` in a network of its own: what it tells, how it stops, and what happens to the interface."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsift.cli.warmup import warmup
+from tests.detectors.behaviour.cases import syn_scan
+from tests.live.networks import RECEIVES, SENDS, Network, needs_network, network, wait_for
+
+pytestmark = needs_network()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    warmup()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A running ``netsift watch`` and the files that it writes."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """Return the counts that it keeps in a file, empty before the first."""
+        path = self.folder / "stats.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the lines that it has appended."""
+        path = self.folder / "alerts.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def ends(self, number: int = signal.SIGTERM) -> tuple[str, str]:
+        """Stop it, and return what it said; it must be gone within five seconds of a machine that is not busy."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, errors.decode()
+        assert time.monotonic() - began < 5
+        return output.decode(), errors.decode()
+
+
+@contextmanager
+def watching(made: Network, folder: Path, *options: object) -> Iterator[Watch]:
+    """Start to watch the receiving end, and wait until it does."""
+    process = made.python(
+        "-m", "netsift", "watch", RECEIVES, "-o", folder / "alerts.jsonl", "--stats", folder / "stats.json",
+        "--no-suppressions", "--no-model", *options,
+    )  # fmt: skip
+    found = Watch(process, folder)
+    try:
+        wait_for(lambda: bool(found.stats) or process.poll() is not None, "the first counts")
+        assert process.poll() is None, process.communicate()
+        yield found
+    finally:
+        process.kill()
+        if process.stdout is not None and not process.stdout.closed:
+            process.communicate()
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """Return a capture of a scan of forty ports."""
+    return syn_scan(40).capture(tmp_path)
+
+
+def test_a_scan_is_told_while_it_is_watched_and_once(scan: Path, tmp_path: Path) -> None:
+    with network() as made, watching(made, tmp_path, "--idle-timeout", 2) as watch:
+        made.send(scan, "-M", "10")
+        # Nobody stops it and no packet comes any more: the flows end by themselves.
+        wait_for(lambda: bool(watch.alerts), "the alert")
+        output, errors = watch.ends()
+    kinds = {one["id"]: one["kind"] for one in watch.alerts}
+    assert sorted(kinds.values()) == ["alert", "incident"]
+    assert {one["category"] for one in watch.alerts} == {"scan"}
+    # It may have been told before all forty were in, and once more when it had grown.
+    assert {line.split()[-1] for line in output.splitlines()} == {name for name in kinds if kinds[name] == "incident"}
+    assert "tried 40 ports" in output
+    assert "lost: nothing" in errors
+
+
+def test_kill_leaves_whole_lines_and_the_next_start_goes_on(scan: Path, tmp_path: Path) -> None:
+    with network() as made:
+        with watching(made, tmp_path, "--idle-timeout", 2) as watch:
+            made.send(scan, "-M", "10")
+            wait_for(lambda: bool(watch.alerts), "the alert")
+            watch.process.kill()
+            watch.process.wait()
+        before = watch.alerts
+        with (tmp_path / "alerts.jsonl").open("a") as file:
+            file.write('{"id": "unfinis')
+        (tmp_path / "stats.json").unlink()
+        with watching(made, tmp_path) as watch:
+            assert watch.alerts == before
+            watch.ends(signal.SIGINT)
+
+
+def test_an_interface_that_goes_down_and_away_is_waited_for(scan: Path, tmp_path: Path) -> None:
+    with network() as made, watching(made, tmp_path, "--idle-timeout", 2) as watch:
+        made.run("ip", "link", "set", RECEIVES, "down")
+        wait_for(lambda: bool(watch.stats["interface_down"]), "the interface to be seen down")
+        made.run("ip", "link", "set", RECEIVES, "up")
+        wait_for(lambda: not watch.stats["interface_down"], "the interface to be seen up")
+        made.run("ip", "link", "delete", SENDS)
+        wait_for(lambda: bool(watch.stats["interface_down"]), "the interface to be seen away")
+        made.run("ip", "link", "add", SENDS, "type", "veth", "peer", "name", RECEIVES)
+        for interface in (SENDS, RECEIVES):
+            made.run("ip", "link", "set", interface, "up")
+        wait_for(lambda: not watch.stats["interface_down"], "the interface to be seen again")
+        made.send(scan, "-M", "10")
+        wait_for(lambda: bool(watch.alerts), "the alert")
+        _, errors = watch.ends()
+    assert errors.count("is down: waiting for it") == 2
+    assert errors.count("is up again: going on") == 2
+
+
+def test_rights_are_given_up(tmp_path: Path) -> None:
+    with network() as made, watching(made, tmp_path) as watch:
+        status = dict(
+            line.split(":\t", 1) for line in Path(f"/proc/{watch.process.pid}/status").read_text().splitlines()
+        )
+        assert int(status["CapEff"], 16) & 1 << 13 == 0
+        assert int(status["CapPrm"], 16) == 1 << 1 | 1 << 2
+        assert status["NoNewPrivs"] == "1"
+        watch.ends()
