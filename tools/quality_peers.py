@@ -11,8 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netsift.detectors.novelty import LEARNERS
+from netsift.detectors.novelty.base import Strangeness
+
 FOREST: Final = "isolation forest on raw flow columns (scikit-learn)"
-PEERS: Final = (FOREST,)
+AUTOENCODERS: Final = "ensemble of autoencoders after Kitsune on raw flow columns (netsift's learner)"
+PEERS: Final = (FOREST, AUTOENCODERS)
 SEED: Final = 7
 ALLOWED: Final = 0.03
 """Share of benign captures that may be flagged, as in netsift's own target."""
@@ -28,22 +32,38 @@ def verdicts(
 ) -> dict[str, dict[int, bool]]:
     """Return by peer which captures, by place, it flags; those that it learned from are left out.
 
-    The forest learns from every second benign capture in the order of the hashes of their names. A capture is flagged
-    when its most anomalous flow is more so than those of all but :data:`ALLOWED` of the captures that it learned from.
+    Each learns from every second benign capture in the order of the hashes of their names. A capture is flagged when
+    its most anomalous flow is more so than those of all but :data:`ALLOWED` of the captures that the peer learned from.
+    The autoencoders are those of Mirsky et al. 2018 (Kitsune) in what they learn and how they score; its own columns,
+    which it makes of packets, they are not given.
     """
-    from sklearn.ensemble import IsolationForest
-
-    say(FOREST)
     matrices = [raw(batches) for batches in flows]
     quiet = sorted((place for place, is_benign in enumerate(benign) if is_benign), key=lambda at: digest(names[at]))
     learned = quiet[::2]
     random = np.random.default_rng(SEED)
     rows = [random.permutation(matrices[place])[:_LEARNED_ROWS] for place in learned]
-    forest = IsolationForest(n_estimators=_TREES, random_state=SEED).fit(np.concatenate(rows))
-    greatest = {place: float((-forest.score_samples(matrix)).max()) for place, matrix in enumerate(matrices)}
-    threshold = np.quantile([greatest[place] for place in learned], 1 - ALLOWED)
     tested = [place for place in range(len(names)) if place not in set(learned)]
-    return {FOREST: {place: greatest[place] > threshold for place in tested}}
+    flagged: dict[str, dict[int, bool]] = {}
+    for name, peer in ((FOREST, forest), (AUTOENCODERS, autoencoders)):
+        say(name)
+        score = peer(np.concatenate(rows))
+        greatest = [float(score(matrix).max()) for matrix in matrices]
+        threshold = np.quantile([greatest[place] for place in learned], 1 - ALLOWED)
+        flagged[name] = {place: greatest[place] > threshold for place in tested}
+    return flagged
+
+
+def forest(learned: Matrix) -> Callable[[Matrix], Strangeness]:
+    """Return what an isolation forest that learned from rows says of others."""
+    from sklearn.ensemble import IsolationForest
+
+    fitted = IsolationForest(n_estimators=_TREES, random_state=SEED).fit(learned)
+    return lambda matrix: -fitted.score_samples(matrix)
+
+
+def autoencoders(learned: Matrix) -> Callable[[Matrix], Strangeness]:
+    """Return what an ensemble of autoencoders that learned from rows says of others."""
+    return LEARNERS["autoencoders"].fit(learned, SEED).score
 
 
 def digest(name: str) -> bytes:

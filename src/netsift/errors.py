@@ -30,6 +30,10 @@ class OutputError(NetsiftError):
     """An output that cannot be written: no permission, no space, unknown suffix at the last moment."""
 
 
+class StoreError(NetsiftError):
+    """A database or a folder of stored data that cannot be opened, read or written: locked, gone, full, too new."""
+
+
 class UsageError(NetsiftError):
     """Arguments that contradict each other or lie outside their range."""
 

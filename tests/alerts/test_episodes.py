@@ -27,13 +27,13 @@ class Anything:
     """Every flow is suspicious, and three of them are an alert."""
 
     gap_s: float = 10
-    scale: str = ""
     scope: Scope = Scope.PAIR
     name: str = "anything"
     category: str = "other"
     technique: str = "T1000"
     severity: Severity = Severity.LOW
     context: tuple[str, ...] = ()
+    scale: str = ""
     facts: tuple[str, ...] = ("dst_port", "bytes")
 
     def suspects(self, view: FlowView) -> Rows:

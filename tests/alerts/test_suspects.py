@@ -19,7 +19,6 @@ SECOND_NS = 10**9
 class Everything:
     """Suspects every flow; three flows are an alert."""
 
-    scale: str = ""
     scope: Scope = Scope.PAIR
     needs_several: bool = False
     gap_s: float = 60
@@ -28,6 +27,7 @@ class Everything:
     technique: str = "T1046"
     severity: Severity = Severity.LOW
     context: tuple[str, ...] = ()
+    scale: str = ""
     facts: tuple[str, ...] = ("bytes",)
 
     def suspects(self, view: FlowView) -> Rows:

@@ -49,6 +49,7 @@ def test_hosts_that_raise_an_alert_are_not_usual() -> None:
     assert found is not None
     assert (found.episode, found.strength) == (other, 0.4)
     assert usual_of([]) is None
+    assert usual_of([(Episode((), 0, 0), 2.0)]) is None, "a behaviour of the whole network has no host"
     assert usual_of([(other, 0.0)]) is None
 
 

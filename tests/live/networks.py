@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from tests.conftest import ROOT
+from tests.naive import Record
 
 SENDS: Final = "sends0"
 RECEIVES: Final = "receives0"
@@ -89,6 +90,15 @@ def network() -> Iterator[Network]:
         for pid in pids.stdout.split():
             subprocess.run(["kill", "-9", pid], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "delete", made.name], check=False, capture_output=True)
+
+
+def sendable(records: list[Record]) -> list[Record]:
+    """Return records as tcpreplay can send them: nothing cut off, and frames of at least 60 bytes."""
+    return [
+        Record(one.time_ns, 1, max(one.wire_length, 60), one.data.ljust(60, b"\0"))
+        for one in records
+        if one.wire_length == len(one.data)
+    ]
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from netsift.cli.warmup import warmup
+from netsift.flows.settings import MeterSettings
 from tests.detectors.behaviour.cases import syn_scan
-from tests.live.networks import RECEIVES, SENDS, Network, needs_network, network, wait_for
+from tests.flows.engine import engine
+from tests.flows.traffic import busy
+from tests.flows.writing import pcap
+from tests.live.networks import RECEIVES, SENDS, Network, needs_network, network, sendable, wait_for
 
 pytestmark = needs_network()
 
@@ -127,6 +131,25 @@ def test_an_interface_that_goes_down_and_away_is_waited_for(scan: Path, tmp_path
         _, errors = watch.ends()
     assert errors.count("is down: waiting for it") == 2
     assert errors.count("is up again: going on") == 2
+
+
+def test_several_processes_see_everything_once(tmp_path: Path) -> None:
+    records = sendable(busy(2_000, fragments=False))
+    (tmp_path / "sent.pcap").write_bytes(pcap(records))
+    # Sent at once no flow is idle, and with these settings no packet ends one: each is one row.
+    endless = MeterSettings(idle_timeout_s=86_400, active_timeout_s=86_400, tcp_end=False)
+    rows, skipped = engine(tmp_path / "sent.pcap", endless)
+    with network() as made, watching(made, tmp_path, "--fanout", 2, "--no-tcp-end") as watch:
+        made.send(tmp_path / "sent.pcap", "-t")
+        wait_for(lambda: watch.stats["packets_from_kernel"] >= len(records), "all packets")
+        watch.ends()
+        stats = watch.stats
+    assert stats["packets_from_kernel"] == len(records)
+    assert stats["packets_metered"] == len(records) - skipped.total()
+    assert stats["packets_skipped"] == dict(skipped)
+    assert stats["lost"]["dropped_by_the_kernel"] == 0
+    # Both directions of a flow came to the same process.
+    assert stats["flows"] == len(rows)
 
 
 def test_rights_are_given_up(tmp_path: Path) -> None:

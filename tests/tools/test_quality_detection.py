@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from netsift.alerts.detection import Detected, detect
 from netsift.alerts.schema import Alert
@@ -17,13 +18,14 @@ from tools.quality_detection import (
     by_category,
     is_right,
     judged,
+    limit_lines,
     meets,
     reliability,
     right,
     share,
     targets,
 )
-from tools.quality_peers import FOREST, raw, verdicts
+from tools.quality_peers import FOREST, PEERS, raw, verdicts
 
 ALERT = Alert(
     id="a", kind="alert", start_ns=100, end_ns=200, severity="high", confidence=0.9, category="scan", technique="T1046",
@@ -93,9 +95,9 @@ def test_confidence_falls_into_bins_and_one_belongs_to_the_last() -> None:
 def test_the_table_counts_captures_and_those_held_back() -> None:
     hit, miss = found(ALERT), NOTHING
     captures = [
-        Found("a", "port_scan", "scan", True, hit, miss, {}),
-        Found("b", "web_attack", "web_attack", False, hit, hit, {FOREST: True}),
-        Found("c", "app_traffic", "benign", False, miss, miss, {FOREST: False}),
+        Found("a", "port_scan", "scan", True, hit, miss, {}, {}),
+        Found("b", "web_attack", "web_attack", False, hit, hit, {FOREST: True}, {}),
+        Found("c", "app_traffic", "benign", False, miss, miss, {FOREST: False}, {"port_scan": 0.6}),
     ]
     rows = {
         line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[3:6]] for line in targets(captures, [])
@@ -109,6 +111,8 @@ def test_the_table_counts_captures_and_those_held_back() -> None:
         "| web_attack | web_attack (not visible) | 1 | 0 | 1 | 0 |",
     ]
     assert share(0, 0) == "–"
+    assert "| `port_scan` | 1 | 1 | 0.60 |" in list(limit_lines(captures[2:]))
+    assert "| `beacon` | 0 | 0 | 0.00 |" in list(limit_lines(captures[2:]))
 
 
 def flows_like(centre: float, seed: int) -> pa.RecordBatch:
@@ -117,10 +121,11 @@ def flows_like(centre: float, seed: int) -> pa.RecordBatch:
     return pa.record_batch({"packets": values[0], "bytes": values[1], "src_ip": ["10.0.0.1"] * 60})
 
 
-def test_the_forest_flags_what_is_unlike_the_captures_that_it_learned_from() -> None:
+@pytest.mark.parametrize("peer", PEERS)
+def test_peers_flag_what_is_unlike_the_captures_that_they_learned_from(peer: str) -> None:
     names = [f"{number}.pcap" for number in range(7)]
     flows = [[flows_like(0, seed)] for seed in range(6)] + [[flows_like(50, 6)]]
-    flagged = verdicts(names, flows, [True] * 6 + [False], lambda _: None)[FOREST]
+    flagged = verdicts(names, flows, [True] * 6 + [False], lambda _: None)[peer]
     assert len(flagged) == 4, "half of the benign captures, and the attack"
     assert flagged[6]
     assert raw(flows[0]).shape == (60, 2)

@@ -24,8 +24,8 @@ def usual_of(measured: Iterable[tuple[Episode, float]]) -> Usual | None:
     None where there is no such episode.
     """
     measured = list(measured)
-    alerting = {episode.key[0] for episode, strength in measured if strength >= 1}
-    below = [one for one in measured if 0 < one[1] < 1 and one[0].key[0] not in alerting]
+    alerting = {episode.key[:1] for episode, strength in measured if strength >= 1}
+    below = [one for one in measured if 0 < one[1] < 1 and one[0].key[:1] not in alerting]
     if not below:
         return None
     nearest = max(below, key=lambda one: (one[1], -one[0].start_ns, one[0].key))

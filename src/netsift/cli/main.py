@@ -16,6 +16,7 @@ import typer.core
 
 from netsift import __version__
 from netsift.cli import (
+    config,
     data,
     detect,
     drift,
@@ -75,6 +76,7 @@ for module in (
     label,
     data,
     model,
+    config,
     simulate,
     warmup,
 ):

@@ -116,6 +116,7 @@ class CaptureOptions:
     ring_mib: int
     user: str | None
     settled_s: float
+    processes: int
 
 
 def capture_options(
@@ -157,9 +158,16 @@ def capture_options(
             help="The newest file of a folder is finished when it has not changed for so long.",
         ),
     ] = 60.0,
+    fanout: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, max=64, rich_help_panel=_CAPTURE,
+            help="Capture and meter in so many processes, among which Linux deals out the flows.",
+        ),
+    ] = 1,
 ) -> CaptureOptions:  # fmt: skip
     """Return what the options of one command line ask for."""
-    return CaptureOptions(expression, tuple(exclude or ()), promiscuous, snap_length, ring, user, settled)
+    return CaptureOptions(expression, tuple(exclude or ()), promiscuous, snap_length, ring, user, settled, fanout)
 
 
 def register(application: typer.Typer) -> None:
@@ -193,16 +201,16 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines about the traffic on standard error.")] = False,
 ) -> None:
     """Watch as :data:`HELP` says."""
+    from netsift.kernels.jit import CONTEXT, METER
     from netsift.sources.live import LiveCounters
-    from netsift.sources.warmup import compile_all
 
     if no_model and model is not None:
         raise UsageError("--no-model and --model exclude each other")
     if stats is not None:
         refuse_unwritable(stats)
-    announce_compilation(quiet=quiet)
-    # Whatever compiles does so before packets wait.
-    compile_all()
+    announce_compilation(METER, CONTEXT, quiet=quiet)
+    # Whatever compiles does so before packets wait, and before this is a user who cannot read what was compiled.
+    _compile()
     stop, counters = threading.Event(), LiveCounters()
     moments = open_source(target, capture, settings, counters, stop)
     looking = Looking(
@@ -225,6 +233,15 @@ def watch(
     raise typer.Exit(ExitStatus.DAMAGED_INPUT if counters.capture.damaged else ExitStatus.OK)
 
 
+def _compile() -> None:
+    from netsift.alerts.behaviour import BehaviourSearch
+    from netsift.kernels.jit import CONTEXT, mark_compiled
+    from netsift.sources.warmup import compile_all
+
+    BehaviourSearch().add(compile_all())
+    mark_compiled(CONTEXT)
+
+
 def open_source(
     target: str, chosen: CaptureOptions, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
 ) -> Callable[[], Generator[Moment, None, None]]:
@@ -234,21 +251,13 @@ def open_source(
         InputError: it cannot be captured from or read.
         UsageError: an option is not for it.
     """
-    from netsift.capture.interface import InterfaceCapture, InterfaceSettings
     from netsift.capture.privileges import drop_privileges
     from netsift.sources.directory import Journal, directory_flows
-    from netsift.sources.interface import interface_flows, pipe_flows
+    from netsift.sources.interface import pipe_flows
 
     is_folder = Path(target).is_dir()
     if target != str(STANDARD_STREAM) and not is_folder:
-        capture = InterfaceCapture(
-            InterfaceSettings(
-                target, chosen.expression, chosen.exclude, chosen.snap_length, chosen.ring_mib * _MIB,
-                chosen.promiscuous,
-            )
-        )  # fmt: skip
-        drop_privileges(chosen.user)
-        return lambda: interface_flows(capture, settings, counters, stop)
+        return _open_interface(target, chosen, settings, counters, stop)
     if chosen.expression or chosen.exclude:
         raise UsageError("--filter and --exclude are for an interface; what writes a capture can filter it")
     if chosen.user is not None:
@@ -259,6 +268,26 @@ def open_source(
     make_folder_of(place)
     journal = Journal(place)
     return lambda: directory_flows(Path(target), journal, settings, counters, stop, chosen.settled_s)
+
+
+def _open_interface(
+    name: str, chosen: CaptureOptions, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
+) -> Callable[[], Generator[Moment, None, None]]:
+    from netsift.capture.interface import InterfaceCapture, InterfaceSettings
+    from netsift.capture.privileges import drop_privileges
+    from netsift.sources.fanout import Fanout
+    from netsift.sources.interface import interface_flows
+
+    interface = InterfaceSettings(
+        name, chosen.expression, chosen.exclude, chosen.snap_length, chosen.ring_mib * _MIB, chosen.promiscuous
+    )
+    if chosen.processes > 1:
+        fanout = Fanout(interface, chosen.processes, settings, chosen.user)
+        drop_privileges(chosen.user)
+        return lambda: fanout.moments(counters, stop)
+    capture = InterfaceCapture(interface)
+    drop_privileges(chosen.user)
+    return lambda: interface_flows(capture, settings, counters, stop)
 
 
 def _shown(target: str) -> str:

@@ -170,10 +170,12 @@ class _Metering:
         every_s, now_ns = self._settings.snapshot_s, self._meter.now_ns
         if every_s is None or now_ns is None:
             return
-        if self._next_snapshot_ns is None or abs(self._next_snapshot_ns - now_ns) > 2e9 * every_s:
-            self._next_snapshot_ns = now_ns + round(every_s * 1e9)
+        every_ns = round(every_s * 1e9)
+        # The clock may have been set back since.
+        if self._next_snapshot_ns is None or self._next_snapshot_ns - now_ns > every_ns:
+            self._next_snapshot_ns = now_ns + every_ns
         elif now_ns >= self._next_snapshot_ns:
-            self._next_snapshot_ns = now_ns + round(every_s * 1e9)
+            self._next_snapshot_ns = now_ns + every_ns
             yield Moment(now_ns, running=tuple(self._meter.running(every_s, MOST_RUNNING)))
 
     def _count(self) -> None:
