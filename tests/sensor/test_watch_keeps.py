@@ -243,7 +243,7 @@ def test_a_disk_without_room_is_waited_for(tmp_path: Path, small_disk: Callable[
     rows, _ = engine(tmp_path / "busy.pcap")
     filler = disk / "filler"
     with watching(disk / "data") as watch:
-        wait_for(lambda: (disk / "data" / "netsift.db").exists(), "the database")
+        wait_for((disk / "data" / "netsift.db").exists, "the database")
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
