@@ -141,5 +141,7 @@ def test_evidence_comes_from_the_ring(application: Application, client: FlaskCli
     answer = client.get(f"/api/v1/alerts/{incident.id}/evidence")
     assert answer.status_code == 200
     (tmp_path / "evidence.pcap").write_bytes(answer.get_data())
+    answer.close()
     again = chosen_packets([str(tmp_path / "evidence.pcap")], lambda packets: packets["length"] >= 0, ReadStatistics())
-    assert len(list(again)) == incident.packets
+    # What belongs to the hosts in question is evidence, flow by flow; nothing else is.
+    assert incident.packets <= len(list(again)) < len(every)
