@@ -5,7 +5,7 @@ import { number } from "./elements.js";
 import { ask } from "./request.js";
 
 const MOST_LIVE = 150;
-const EVERY_MS = 60_000;
+const EVERY_MS = 10_000;
 const words = { watching: "watching", troubled: "in trouble", down: "interface down", silent: "silent", ended: "ended" };
 
 export function bits(value) {
