@@ -33,6 +33,7 @@ from tests.naive.parts import (
 )
 from tests.naive.remote_calls import remote_call, remote_calls
 from tests.naive.ring import read_block
+from tests.naive.rows import distinct_rows
 from tests.naive.shapley import shapley_values
 
 TWINS: Final[dict[str, Callable[..., Any]]] = {
@@ -47,6 +48,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "context_columns": context_rows,
     "count_first_packets": first_packets,
     "deadline_second": deadline_second,
+    "distinct_rows": distinct_rows,
     "decode_records": decode_all,
     "encapsulation": find_ip,
     "end_all": meter,

@@ -89,7 +89,8 @@ def test_script_is_text_everywhere(application: Application) -> None:
     hostile = replace(
         made("scan", "10.0.0.1", "10.0.0.2", severity="high"),
         sources=(SCRIPT, QUOTE), targets=(SCRIPT,), reason=SCRIPT, detectors=(SCRIPT,), technique=SCRIPT,
-        columns=(AlertColumn(SCRIPT, SCRIPT, SCRIPT, (SCRIPT,), SCRIPT),), evidence=(flow,), category=SCRIPT,
+        columns=(AlertColumn(SCRIPT, SCRIPT, SCRIPT, (SCRIPT,), SCRIPT),), evidence=(flow,), normal=flow,
+        category=SCRIPT,
     )  # fmt: skip
     [incident] = incidents_of([hostile])
     parts.store.alerts.upsert([hostile, incident])
@@ -108,6 +109,19 @@ def test_script_is_text_everywhere(application: Application) -> None:
         assert "onerror=alert(1)>" not in page.replace("&gt;", "").replace("&lt;", ""), path
         check(page)
     assert parts.store.jobs.get(job.id).state is JobState.FAILED  # type: ignore[union-attr]
+
+
+def test_an_alert_shows_the_ordinary_flow_most_like_it(application: Application) -> None:
+    plain = made("scan", "10.0.0.1", "10.0.0.2")
+    flow = FlowReference(1, 2, "10.0.0.7", 40_000, "10.0.0.8", 443, 6)
+    compared = replace(
+        made("flood", "10.0.0.3", "10.0.0.4"), evidence=(flow,), normal=replace(flow, src_ip="10.0.0.99")
+    )
+    parts_of(application).store.alerts.upsert([plain, compared])
+    client = application.test_client()
+    page = client.get(f"/alerts/{compared.id}").get_data(as_text=True)
+    assert page.index("Ordinary, and most like it") < page.index("10.0.0.99")
+    assert "Ordinary, and most like it" not in client.get(f"/alerts/{plain.id}").get_data(as_text=True)
 
 
 def test_a_table_keeps_its_filter_in_its_links(client: FlaskClient, stored: list[Alert]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
 from typing import Any, Final
 
 import pyarrow as pa
@@ -103,7 +104,7 @@ def confidence_of(strength: float) -> float:
 
 def _alert(behaviour: Behaviour, episode: Episode, strength: float, usual: Usual | None) -> Alert:
     severity = str(behaviour.severity)
-    members = (sorted(episode.sources), sorted(episode.targets), sorted(episode.ports))
+    members = episode.sources, episode.targets, episode.ports
     cut = episode.truncated or any(len(names) > MOST_MEMBERS for names in members)
     return Alert(
         id=alert_id("alert", behaviour.name, episode.key, episode.start_ns),
@@ -114,9 +115,9 @@ def _alert(behaviour: Behaviour, episode: Episode, strength: float, usual: Usual
         confidence=confidence_of(strength),
         category=behaviour.category,
         technique=behaviour.technique,
-        sources=tuple(members[0][:MOST_MEMBERS]),
-        targets=tuple(members[1][:MOST_MEMBERS]),
-        ports=tuple(members[2][:MOST_MEMBERS]),
+        sources=tuple(nsmallest(MOST_MEMBERS, episode.sources)),
+        targets=tuple(nsmallest(MOST_MEMBERS, episode.targets)),
+        ports=tuple(nsmallest(MOST_MEMBERS, episode.ports)),
         truncated=cut,
         detectors=(behaviour.name,),
         reason=behaviour.reason(episode) + usual_words(behaviour, usual),

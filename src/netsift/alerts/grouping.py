@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from netsift.models.features import FeatureMatrix
 
@@ -77,6 +79,48 @@ class Group:
 
 _Key = tuple[str, int, str]
 """Source, attack and target; the target is empty for a group of one source, the source for a group of one target."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The flows of a batch by source and attack, the keys in the order in which they first come.
+
+    ``names`` are source, attack and the target of the first flow, ``one_target`` whether all flows have that target;
+    ``places`` are the flows key by key, each key's in their order, from ``first`` of the key on.
+    """
+
+    names: list[_Key]
+    one_target: list[bool]
+    places: npt.NDArray[np.int64]
+    first: list[int]
+
+    @classmethod
+    def of(cls, flows: FlaggedFlows) -> Self:
+        """Return the keys of a batch."""
+        source, target = _codes(flows.source), _codes(flows.target)
+        attacks = int(flows.attack.max(initial=0)) + 1
+        _, met, number = np.unique(source * attacks + flows.attack, return_index=True, return_inverse=True)
+        order = np.argsort(met)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        key, met = rank[number], met[order]
+        one_target = np.ones(len(met), np.bool_)
+        one_target[key[target != target[met[key]]]] = False
+        names = [(flows.source[row], int(flows.attack[row]), flows.target[row]) for row in met.tolist()]
+        counts = np.bincount(key, minlength=len(met))
+        first = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
+        return cls(names, one_target.tolist(), np.argsort(key, kind="stable"), first.tolist())
+
+    def rows(self, number: int) -> npt.NDArray[np.int64]:
+        """Return the flows of one key."""
+        return self.places[self.first[number] : self.first[number + 1]]
+
+
+def _codes(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return for each text which of the different texts it is."""
+    indices = pc.dictionary_encode(pa.array(texts, pa.string())).indices
+    codes: npt.NDArray[np.int64] = indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
 
 
 class FindingGroups:
@@ -144,18 +188,17 @@ class FindingGroups:
 
     def add(self, flows: FlaggedFlows) -> None:
         """Put flagged flows into their groups."""
-        rows_of_key: dict[tuple[str, int], list[int]] = {}
-        for row, key in enumerate(zip(flows.source, flows.attack.tolist(), strict=True)):
-            rows_of_key.setdefault(key, []).append(row)
+        keys = _Keys.of(flows)
         crowds: dict[_Key, list[int]] = {}
-        for (source, attack), rows in rows_of_key.items():
-            by_target = ("", attack, flows.target[rows[0]])
-            if by_target in self._groups and all(flows.target[row] == by_target[2] for row in rows):
-                crowds.setdefault(by_target, []).extend(rows)
+        for number, (source, attack, target) in enumerate(keys.names):
+            by_target = ("", attack, target)
+            if by_target in self._groups and keys.one_target[number]:
+                crowds.setdefault(by_target, []).append(number)
             else:
-                self._add_source(flows, np.array(rows), source, attack)
-        for by_target, rows in crowds.items():
-            for run in _runs(flows, np.array(rows), self._gap_ns):
+                self._add_source(flows, keys.rows(number), source, attack)
+        for by_target, numbers in crowds.items():
+            rows = np.concatenate([keys.rows(number) for number in numbers])
+            for run in _runs(flows, rows, self._gap_ns):
                 self._add_crowd(flows, run, by_target)
 
     def _add_source(self, flows: FlaggedFlows, rows: npt.NDArray[np.int64], source: str, attack: int) -> None:
@@ -193,7 +236,9 @@ class FindingGroups:
 
     def _near(self, group: Group, key: _Key) -> range:
         """Return the places of a key's groups that are close in time; they stand in order and far from each other."""
-        of_key = self._groups.get(key, [])
+        of_key = self._groups.get(key)
+        if of_key is None:
+            return range(0)
         first = bisect_left(of_key, group.start_ns - self._gap_ns, key=lambda other: other.end_ns)
         last = bisect_right(of_key, group.end_ns + self._gap_ns, key=lambda other: other.start_ns)
         return range(first, last)
@@ -208,13 +253,13 @@ class FindingGroups:
     def _trim(self, group: Group, near: Sequence[Group]) -> None:
         """Keep only as many members that are new as there is room for, but one source and one target always."""
         for name in ("sources", "targets", "ports"):
-            known = [getattr(other, name) for other in near]
-            new = sorted(member for member in getattr(group, name) if not any(member in members for members in known))
+            new: set[Any] = getattr(group, name).difference(*(getattr(other, name) for other in near))
             room = self._free_members if near or name == "ports" else max(self._free_members, 1)
-            kept = new[:room]
-            group.truncated |= len(kept) < len(new)
-            self._free_members = max(self._free_members - len(kept), 0)
-            setattr(group, name, set(kept))
+            if len(new) > room:
+                group.truncated = True
+                new = set(sorted(new)[:room])
+            self._free_members = max(self._free_members - len(new), 0)
+            setattr(group, name, new)
 
     def _join_sources(self) -> None:
         """Join groups of many sources and the same one target into one group each."""
@@ -226,7 +271,7 @@ class FindingGroups:
                     of_target.setdefault(("", group.attack, key[2] or target), []).append((key, group))
         for by_target, members in of_target.items():
             for run in _runs_of_groups(members, self._gap_ns):
-                if len(run) > 1 and len({source for _, group in run for source in group.sources}) >= MANY_SOURCES:
+                if len(run) > 1 and _have_many_sources(run):
                     self._move(run, by_target)
 
     def _move(self, run: list[tuple[_Key, Group]], by_target: _Key) -> None:
@@ -238,6 +283,15 @@ class FindingGroups:
         whole = reduce(joined, (group for _, group in run))
         insort(self._groups.setdefault(by_target, []), whole, key=lambda group: group.start_ns)
         self._count -= len(run) - 1
+
+
+def _have_many_sources(members: list[tuple[_Key, Group]]) -> bool:
+    different: set[str] = set()
+    for _, group in members:
+        if len(group.sources) >= MANY_SOURCES:
+            return True
+        different |= group.sources
+    return len(different) >= MANY_SOURCES
 
 
 def _runs_of_groups(members: list[tuple[_Key, Group]], gap_ns: int) -> Iterator[list[tuple[_Key, Group]]]:
@@ -260,11 +314,15 @@ def _only_target(group: Group) -> str:
 
 
 def _group_of(flows: FlaggedFlows, rows: npt.NDArray[np.int64], attack: int) -> Group:
-    best = max(rows.tolist(), key=lambda row: (flows.score[row], -flows.start_ns[row]))
+    if len(rows) == 1:
+        return _group_of_one(flows, int(rows[0]), attack)
+    scores, start_ns = flows.score[rows], flows.start_ns[rows]
+    # Of equal scores the earliest start, of these the first.
+    best = int(rows[np.lexsort((start_ns, -scores))[0]])
     return Group(
         {flows.source[row] for row in rows.tolist()},
         attack,
-        int(flows.start_ns[rows].min()),
+        int(start_ns.min()),
         int(flows.end_ns[rows].max()),
         len(rows),
         int(flows.packets[rows].sum()),
@@ -272,8 +330,26 @@ def _group_of(flows: FlaggedFlows, rows: npt.NDArray[np.int64], attack: int) -> 
         int(flows.start_ns[best]),
         flows.matrix[best].copy(),
         {flows.target[row] for row in rows.tolist()},
-        {port for port in flows.port[rows].tolist() if port >= 0},
+        {port for port in set(flows.port[rows].tolist()) if port >= 0},
         {attack: len(rows)},
+    )
+
+
+def _group_of_one(flows: FlaggedFlows, row: int, attack: int) -> Group:
+    start_ns, port = int(flows.start_ns[row]), int(flows.port[row])
+    return Group(
+        {flows.source[row]},
+        attack,
+        start_ns,
+        int(flows.end_ns[row]),
+        1,
+        int(flows.packets[row]),
+        float(flows.score[row]),
+        start_ns,
+        flows.matrix[row].copy(),
+        {flows.target[row]},
+        {port} if port >= 0 else set(),
+        {attack: 1},
     )
 
 
@@ -284,6 +360,9 @@ def rank(group: Group) -> float:
 
 def _runs(flows: FlaggedFlows, rows: npt.NDArray[np.int64], gap_ns: int) -> Iterator[npt.NDArray[np.int64]]:
     """Cut the flows of one key where a gap is too long."""
+    if len(rows) == 1:
+        yield rows
+        return
     ordered = rows[np.argsort(flows.start_ns[rows], kind="stable")]
     latest_end = np.maximum.accumulate(flows.end_ns[ordered])
     cuts = np.flatnonzero(flows.start_ns[ordered][1:] - latest_end[:-1] > gap_ns) + 1

@@ -27,6 +27,7 @@ class NormalFlows:
     _ranks: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     _matrix: FeatureMatrix | None = None
     _flows: list[dict[str, Any]] = field(default_factory=list)
+    _spread: npt.NDArray[np.float64] | None = None
 
     def add(self, batch: pa.RecordBatch, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> None:
         """Take the flows ``rows`` of a batch with its feature matrix; batches without addresses are passed over."""
@@ -51,7 +52,7 @@ class NormalFlows:
         order = np.argsort(together, kind="stable")[:MOST_FLOWS]
         rows = matrix if self._matrix is None else np.concatenate([self._matrix, matrix])
         both = self._flows + flows
-        self._ranks, self._matrix = together[order], rows[order]
+        self._ranks, self._matrix, self._spread = together[order], rows[order], None
         self._flows = [both[place] for place in order.tolist()]
 
     def nearest(self, features: FeatureMatrix) -> FlowReference | None:
@@ -61,9 +62,10 @@ class NormalFlows:
         """
         if self._matrix is None:
             return None
-        low, high = np.percentile(self._matrix, (5, 95), axis=0)
-        spread = np.where(high > low, high - low, 1.0)
-        distance = np.minimum(np.abs(self._matrix - features) / spread, _MOST_SPREADS).sum(axis=1)
+        if self._spread is None:
+            low, high = np.percentile(self._matrix, (5, 95), axis=0)
+            self._spread = np.where(high > low, high - low, 1.0)
+        distance = np.minimum(np.abs(self._matrix - features) / self._spread, _MOST_SPREADS).sum(axis=1)
         return _reference(self._flows[int(np.argmin(distance))])
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netsift.context.schema import CONTEXT_COLUMNS
+from netsift.context.schema import CONTEXT_COLUMNS, ContextColumn
 from netsift.errors import InputError, UsageError
 from netsift.flows.schema import CONNECTION_STATES
 from netsift.kernels import context as kernels
@@ -37,8 +37,13 @@ _FARTHEST_NS: Final = 2**62
 MOST: Final = 1e12
 """No flow counts more packets or bytes than this."""
 
-_ROWS_PER_TILE: Final = 64
-"""So many rows of entities, 80 kB, stay in the processor's cache until their columns are written."""
+_KEYS_AT_A_TIME: Final = 512
+"""So many flows are looked at before the first of them is taken, so that their memory is fetched ahead."""
+
+_ROWS_AT_A_TIME: Final = 16
+"""So many rows are written at a time: a cache line of each column."""
+
+_LINE_BYTES: Final = 64
 
 _DEFAULT_KEY: Final = (0x6E65747369667420, 0x636F6E7465787420)
 
@@ -82,6 +87,7 @@ class ContextCounts:
 class _Tables:
     shape: npt.NDArray[np.int64]
     tags: npt.NDArray[np.uint64]
+    last_ns: npt.NDArray[np.int64]
     entries: npt.NDArray[np.void]
     triple_tags: npt.NDArray[np.uint64]
     triple_last_ns: npt.NDArray[np.int64]
@@ -96,16 +102,37 @@ def _tables(settings: ContextSettings) -> _Tables:
     places = sum(buckets[: layout.ENTITIES]) * layout.WAYS
     triples = buckets[layout.TRIPLES] * layout.WAYS
     return _Tables(
-        shape, np.zeros(places, np.uint64), np.zeros(places, layout.ENTRY), np.zeros(triples, np.uint64),
-        np.zeros(triples, np.int64),
+        shape, _aligned(places, np.dtype(np.uint64)), _aligned(places, np.dtype(np.int64)),
+        _aligned(places, layout.ENTRY), _aligned(triples, np.dtype(np.uint64)), _aligned(triples, np.dtype(np.int64)),
     )  # fmt: skip
 
 
-def _scratch() -> tuple[npt.NDArray[Any], ...]:
-    """Return what the kernel works in: decays, times, places, and the keys and entities of a tile of flows."""
+def _aligned(count: int, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return zeros that begin with a line of the processor's cache, so that no bucket touches one line more."""
+    memory = np.zeros(count * kind.itemsize + _LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % _LINE_BYTES
+    return memory[start : start + count * kind.itemsize].view(kind)
+
+
+def _places(columns: Sequence[ContextColumn]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return what of each entity and window is asked for, and the place of each column among the statistics of all."""
+    shape = layout.ENTITIES, len(layout.WINDOWS_S), layout.STATISTICS
+    asked = np.zeros(shape[:2], np.int64)
+    for one in columns:
+        if one.place != layout.AGE:
+            needed = layout.SUMS if one.place < layout.SIZE_MEAN else layout.MEANS
+            asked[one.kind, one.window] = max(asked[one.kind, one.window], needed)
+    places = [np.ravel_multi_index((one.kind, one.window, one.place), shape) for one in columns]
+    return asked, np.array(places, np.int64)
+
+
+def _scratch(columns: int) -> tuple[npt.NDArray[Any], ...]:
+    """Return what the kernel works in: decays, times, places, keys of flows to come, statistics, rows of columns."""
     return (
         np.empty((layout.ENTITIES + 3, len(layout.WINDOWS_S))), np.empty(layout.ENTITIES + 1, np.int64),
-        np.empty(layout.ENTITIES, np.int64), np.empty((_ROWS_PER_TILE, layout.ENTITIES + 1), np.uint64),
+        np.empty(layout.ENTITIES, np.int64), np.empty((_KEYS_AT_A_TIME, layout.ENTITIES + 1), np.uint64),
+        np.empty((layout.ENTITIES, len(layout.WINDOWS_S), layout.STATISTICS), np.float32),
+        np.empty((_ROWS_AT_A_TIME, columns), np.float32),
     )  # fmt: skip
 
 
@@ -129,6 +156,7 @@ class ContextTracker:
     settings: ContextSettings = field(default_factory=ContextSettings)
     counts: ContextCounts = field(default_factory=ContextCounts)
     _memory: _Tables = field(init=False)
+    _asked: npt.NDArray[np.int64] = field(init=False)
     _wanted: npt.NDArray[np.int64] = field(init=False)
     _scratch: tuple[npt.NDArray[Any], ...] = field(init=False)
 
@@ -137,19 +165,16 @@ class ContextTracker:
         unknown = [name for name in self.names if name not in CONTEXT_COLUMNS]
         if unknown:
             raise UsageError(f"no such context columns: {', '.join(unknown)}")
-        wanted = [
-            (CONTEXT_COLUMNS[name].kind, CONTEXT_COLUMNS[name].window, CONTEXT_COLUMNS[name].place)
-            for name in self.names
-        ]
-        self._wanted = np.array(wanted, np.int64).reshape(-1, 3)
+        self._asked, self._wanted = _places([CONTEXT_COLUMNS[name] for name in self.names])
         self._memory = _tables(self.settings)
-        self._scratch = _scratch()
+        self._scratch = _scratch(len(self.names))
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of all tables; the system gives them as they are first used."""
         memory = self._memory
-        return sum(table.nbytes for table in (memory.tags, memory.entries, memory.triple_tags, memory.triple_last_ns))
+        tables = memory.tags, memory.last_ns, memory.entries, memory.triple_tags, memory.triple_last_ns
+        return sum(table.nbytes for table in tables)
 
     def add(self, batch: pa.RecordBatch) -> npt.NDArray[np.float32]:
         """Take a flow batch; return (columns, rows) context values in the order of ``names``, NaN for no value.
@@ -170,8 +195,8 @@ class ContextTracker:
         columns = np.empty((len(self.names), len(flows) | 16), np.float32)[:, : len(flows)]
         memory, state = self._memory, np.zeros(2, np.int64)
         kernels.context_columns(
-            flows, memory.tags, memory.entries, memory.shape, memory.triple_tags, memory.triple_last_ns, state,
-            *self._scratch, self._wanted, columns,
+            flows, memory.tags, memory.last_ns, memory.entries, memory.shape, memory.triple_tags,
+            memory.triple_last_ns, state, *self._scratch, self._asked, self._wanted, columns,
         )  # fmt: skip
         self.counts.flows += len(flows)
         self.counts.entities_evicted += int(state[0])

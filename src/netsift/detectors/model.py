@@ -11,6 +11,7 @@ import pyarrow as pa
 from netsift.detectors.base import Scores
 from netsift.models.bundle import Bundle
 from netsift.models.features import FeatureMatrix, feature_matrix
+from netsift.models.rows import distinct
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -77,8 +78,10 @@ class ModelDetector:
             return np.zeros((0, len(self._bundle.manifest.classes)), dtype=np.float32)
         if self._session is None:
             self._session = _session(self._bundle.graph)
-        probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"features": matrix})[0]
-        return probabilities
+        # The flows of a flood or a scan are hardly ever different.
+        different, number = distinct(matrix)
+        probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"features": different})[0]
+        return probabilities[number]
 
 
 def _session(graph: bytes) -> InferenceSession:

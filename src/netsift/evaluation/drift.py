@@ -271,7 +271,7 @@ def _mix_json(mix: Mix) -> dict[str, Any]:
 class DriftWatch:
     """Collects a uniform sample of scored flows, in memory that does not grow with the traffic, and judges it.
 
-    The same flows in the same order give the same sample. Costs about a copy of each feature matrix.
+    The same flows in the same order give the same sample. Costs about a copy of the rows that it draws.
     """
 
     def __init__(self, bundle: Bundle, rows: int = SAMPLE_ROWS) -> None:
@@ -281,8 +281,13 @@ class DriftWatch:
 
     def observe(self, scores: Scores) -> None:
         """Take in one batch after it was scored."""
-        marks = np.where(scores.score >= _EVEN, scores.attack + 1, _BENIGN)
-        self._sample.add(np.column_stack([scores.matrix, scores.score]), marks[:, None])
+
+        def take(rows: npt.NDArray[np.int64]) -> tuple[FeatureMatrix, npt.NDArray[np.int64]]:
+            score = scores.score[rows]
+            marks = np.where(score >= _EVEN, scores.attack[rows] + 1, _BENIGN)
+            return np.column_stack([scores.matrix[rows], score]), marks[:, None]
+
+        self._sample.offer(len(scores.score), take)
 
     def judge(self) -> Drift:
         """Compare what was seen so far with the reference."""

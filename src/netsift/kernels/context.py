@@ -29,6 +29,7 @@ from netsift.kernels.context_layout import (
     GAP_STD,
     GAP_VARIANCE,
     GAP_WEIGHT,
+    MEANS,
     NEVER,
     NOTHING,
     PACKETS,
@@ -39,6 +40,7 @@ from netsift.kernels.context_layout import (
     SIZE_VARIANCE,
     SOURCE,
     SOURCE_SERVICE,
+    SUMS,
     TRIPLES,
     UNANSWERED,
     VALUES,
@@ -113,38 +115,26 @@ def _bucket(key, first, buckets):
 
 
 @inline_kernel
-def _entity_place(tags, entries, start, key, state):
-    """Return the place of an entity, made new if it is not there; ``state[0]`` counts those that made room."""
-    victim = start
+def _sought(tags, last_ns, start, key):
+    """Return where the key stands in its bucket, or else where it may: in a free place, or the one unseen longest."""
+    oldest = start
     for place in range(start, start + WAYS):
-        if tags[place] == key:
+        if tags[place] == key or tags[place] == np.uint64(0):
             return place
-        if tags[place] == np.uint64(0):
-            victim = place
-            break
-        if entries[place].last_ns < entries[victim].last_ns:
-            victim = place
-    state[0] += 1 if tags[victim] != np.uint64(0) else 0
-    tags[victim] = key
-    entries[victim].last_ns = NEVER
-    return victim
+        if last_ns[place] < last_ns[oldest]:
+            oldest = place
+    return oldest
 
 
 @inline_kernel
-def _triple_place(tags, last_ns, start, key, state):
-    victim = start
-    for place in range(start, start + WAYS):
-        if tags[place] == key:
-            return place
-        if tags[place] == np.uint64(0):
-            victim = place
-            break
-        if last_ns[place] < last_ns[victim]:
-            victim = place
-    state[1] += 1 if tags[victim] != np.uint64(0) else 0
-    tags[victim] = key
-    last_ns[victim] = NEVER
-    return victim
+def _place(tags, last_ns, start, key, state, number):
+    """Return the place of a key, made new if it is not there; ``state[number]`` counts those that made room."""
+    place = _sought(tags, last_ns, start, key)
+    if tags[place] != key:
+        state[number] += 1 if tags[place] != np.uint64(0) else 0
+        tags[place] = key
+        last_ns[place] = NEVER
+    return place
 
 
 @inline_kernel
@@ -154,7 +144,6 @@ def _starts_anew(last_ns, end_ns):
 
 @inline_kernel
 def _clear(entry, flow):
-    entry.last_ns = flow.end_ns
     entry.last_start_ns = NEVER
     entry.first_ns = flow.start_ns
     values = entry.values
@@ -204,18 +193,19 @@ def _add_opened(values, window, flow, weight):
 
 
 @inline_kernel
-def _update(entry, flow, elapsed, weight):
+def _update(entry, last_ns, flow, elapsed, weight):
     """Age an entity's sums to its latest flow and add this one; a flow that ended earlier counts as aged already.
 
-    ``elapsed`` holds the decays from the entity's last flow to this one.
+    ``elapsed`` holds the decays from the entity's last flow to this one. Returns when its last flow now was.
     """
-    if _starts_anew(entry.last_ns, flow.end_ns):
+    if _starts_anew(last_ns, flow.end_ns):
         _clear(entry, flow)
+        last_ns = flow.end_ns
     values = entry.values
-    _decays(max(entry.last_ns - flow.end_ns, 0), weight)
-    if entry.last_ns < flow.end_ns:
+    _decays(max(last_ns - flow.end_ns, 0), weight)
+    if last_ns < flow.end_ns:
         _age(values, elapsed)
-        entry.last_ns = flow.end_ns
+        last_ns = flow.end_ns
     entry.first_ns = min(entry.first_ns, flow.start_ns)
     gap_ns = flow.start_ns - entry.last_start_ns
     has_gap = entry.last_start_ns != NEVER and gap_ns >= 0
@@ -229,40 +219,41 @@ def _update(entry, flow, elapsed, weight):
                     _add_value(values, window, GAP_MEAN, GAP_WEIGHT, gap_ns * _SECONDS, share)
     if not flow.continued and (entry.last_start_ns == NEVER or gap_ns > 0):
         entry.last_start_ns = flow.start_ns
+    return last_ns
 
 
 @inline_kernel
-def _count_distinct(entry, place, end_ns, before_ns, elapsed, decay, weight):
+def _count_distinct(entry, last_ns, place, end_ns, before_ns, elapsed, decay, weight):
     """Add to an entity what one of its distinct things gains by being seen at ``end_ns`` after ``before_ns``.
 
     What was last seen outside the time that the entity remembers was seen in an earlier life of the entity.
     """
     values = entry.values
-    known = before_ns != NEVER and entry.first_ns <= before_ns <= entry.last_ns
-    if entry.last_ns == end_ns:
+    known = before_ns != NEVER and entry.first_ns <= before_ns <= last_ns
+    if last_ns == end_ns:
         for window in range(len(WINDOWS_S)):
             values[window, place] += 1.0 - elapsed[window] if known else 1.0
         return
-    _decays(entry.last_ns - max(end_ns, before_ns if known else end_ns), weight)
-    _decays(entry.last_ns - (before_ns if known else end_ns), decay)
+    _decays(last_ns - max(end_ns, before_ns if known else end_ns), weight)
+    _decays(last_ns - (before_ns if known else end_ns), decay)
     for window in range(len(WINDOWS_S)):
         values[window, place] += weight[window] - decay[window] if known else weight[window]
 
 
 @inline_kernel
-def _find_entities(row_keys, tags, entries, shape, state, before, places):
+def _find_entities(row_keys, tags, last_ns, shape, state, before, places):
     for kind in range(ENTITIES):
         start = _bucket(row_keys[kind], shape[kind, 0], shape[kind, 1])
-        place = _entity_place(tags, entries, start, row_keys[kind], state)
+        place = _place(tags, last_ns, start, row_keys[kind], state, 0)
         places[kind] = place
-        before[kind] = entries[place].last_ns
+        before[kind] = last_ns[place]
 
 
 @inline_kernel
 def _see_triple(row_keys, end_ns, shape, tags, last_ns, state):
     """Return when source, destination and service were last seen together, and remember that they are now."""
     start = _bucket(row_keys[TRIPLES], shape[TRIPLES, 0], shape[TRIPLES, 1])
-    place = _triple_place(tags, last_ns, start, row_keys[TRIPLES], state)
+    place = _place(tags, last_ns, start, row_keys[TRIPLES], state, 1)
     before_ns = last_ns[place]
     if _starts_anew(before_ns, end_ns):
         last_ns[place] = end_ns
@@ -272,7 +263,7 @@ def _see_triple(row_keys, end_ns, shape, tags, last_ns, state):
 
 
 @inline_kernel
-def _count_all_distinct(entries, places, end_ns, before, elapsed, decay, weight):
+def _count_all_distinct(entries, last_ns, places, end_ns, before, elapsed, decay, weight):
     """Destinations, ports and pairs of the source; sources, ports and pairs of the destination; and of the rest."""
     for kind, place, thing in (
         (SOURCE, DISTINCT, PAIR),
@@ -285,74 +276,91 @@ def _count_all_distinct(entries, places, end_ns, before, elapsed, decay, weight)
         (SOURCE_SERVICE, DISTINCT, TRIPLES),
         (DESTINATION_SERVICE, DISTINCT, TRIPLES),
     ):
-        _count_distinct(entries[places[kind]], place, end_ns, before[thing], elapsed[thing], decay, weight)
+        entity = places[kind]
+        _count_distinct(
+            entries[entity], last_ns[entity], place, end_ns, before[thing], elapsed[thing], decay, weight
+        )  # fmt: skip
 
 
 @inline_kernel
-def _fetch_ahead(row, keys, tags, entries, shape, triple_tags):
-    """Have the memory of the flows to come brought near: first their tags, then the entries that the tags point to."""
-    if row + 8 < len(keys):
+def _fetch_ahead(row, keys, tags, last_ns, entries, shape, triple_tags, triple_last_ns):
+    """Have the memory of the flows to come brought near: first their buckets, then the entries that they lead to."""
+    if row + 12 < len(keys):
         for kind in range(ENTITIES):
-            prefetch(tags, _bucket(keys[row + 8, kind], shape[kind, 0], shape[kind, 1]), 1)
-        prefetch(triple_tags, _bucket(keys[row + 8, TRIPLES], shape[TRIPLES, 0], shape[TRIPLES, 1]), 1)
-    if row + 4 < len(keys):
+            start = _bucket(keys[row + 12, kind], shape[kind, 0], shape[kind, 1])
+            prefetch(tags, start, 1)
+            prefetch(last_ns, start, 1)
+        start = _bucket(keys[row + 12, TRIPLES], shape[TRIPLES, 0], shape[TRIPLES, 1])
+        prefetch(triple_tags, start, 1)
+        prefetch(triple_last_ns, start, 1)
+    if row + 6 < len(keys):
         for kind in range(ENTITIES):
-            start = _bucket(keys[row + 4, kind], shape[kind, 0], shape[kind, 1])
-            for place in range(start, start + WAYS):
-                if tags[place] == keys[row + 4, kind]:
-                    prefetch(entries, place, 8)
-                    break
+            start = _bucket(keys[row + 6, kind], shape[kind, 0], shape[kind, 1])
+            prefetch(entries, _sought(tags, last_ns, start, keys[row + 6, kind]), 8)
 
 
 @inline_kernel
-def _regularity(mean, variance):
-    whole = mean + sqrt(variance)
-    return mean / whole if whole > 0 else np.nan
+def _work_out(values, window, statistics):
+    """Add what is worked out from means, and make a mean of nothing NaN."""
+    sized, paced = values[window, FLOWS] > 0, values[window, GAP_WEIGHT] > 0
+    if not sized:
+        statistics[SIZE_MEAN] = np.nan
+    if not paced:
+        statistics[GAP_MEAN] = np.nan
+    statistics[SIZE_STD] = sqrt(values[window, SIZE_VARIANCE]) if sized else np.nan
+    deviation = sqrt(values[window, GAP_VARIANCE]) if paced else np.nan
+    whole = values[window, GAP_MEAN] + deviation
+    statistics[GAP_STD] = deviation
+    statistics[GAP_REGULARITY] = values[window, GAP_MEAN] / whole if whole > 0 else np.nan
 
 
 @inline_kernel
-def _statistic(values, window, place):
-    if place < SIZE_MEAN:
-        return values[window, place]
-    weight = FLOWS if place in (SIZE_MEAN, SIZE_STD) else GAP_WEIGHT
-    if not values[window, weight] > 0:
-        return np.nan
-    if place == SIZE_STD:
-        return sqrt(values[window, SIZE_VARIANCE])
-    if place == GAP_STD:
-        return sqrt(values[window, GAP_VARIANCE])
-    if place == GAP_REGULARITY:
-        return _regularity(values[window, GAP_MEAN], values[window, GAP_VARIANCE])
-    return values[window, place]
+def _write_row(entries, places, start_ns, statistics, asked, wanted, found):
+    """Write what a flow finds: the statistics of entities and windows that are asked for, and of these the columns.
 
-
-@inline_kernel
-def _write_row(entries, places, start_ns, wanted, columns, row):
-    """Write what a flow finds; ``wanted`` (columns, 3) has each value's kind of entity, window and place."""
+    ``asked`` (5, 4) is :data:`SUMS` or :data:`MEANS`; ``statistics`` (5, 4, STATISTICS) float32 is scratch; ``wanted``
+    (columns,) has the place of each column in it.
+    """
+    for kind in range(ENTITIES):
+        entry = entries[places[kind]]
+        statistics[kind, 0, AGE] = (start_ns - entry.first_ns) * _SECONDS
+        for window in range(len(WINDOWS_S)):
+            if asked[kind, window] >= SUMS:
+                for place in range(VALUES):
+                    statistics[kind, window, place] = entry.values[window, place]
+                if asked[kind, window] >= MEANS:
+                    _work_out(entry.values, window, statistics[kind, window])
+    flat = statistics.reshape(-1)
     for column in range(len(wanted)):
-        entry, place = entries[places[wanted[column, 0]]], wanted[column, 2]
-        if place == AGE:
-            columns[column, row] = (start_ns - entry.first_ns) * _SECONDS
-        else:
-            columns[column, row] = _statistic(entry.values, wanted[column, 1], place)
+        found[column] = flat[wanted[column]]
+
+
+@inline_kernel
+def _write_columns(found, rows, columns, first):
+    """Write some rows of ``found`` (rows, columns) to the columns from ``first`` on, a cache line of each at a time."""
+    for column in range(len(columns)):
+        for row in range(rows):
+            columns[column, first + row] = found[row, column]
 
 
 @kernel
 def _update_entities(
-    flows, keys, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, wanted, columns,
-    first,
+    flows, keys, tags, last_ns, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places,
+    statistics, found, asked, wanted, columns, first,
 ):  # fmt: skip
     """Update all entities of every flow in turn, and write what each flow then finds to the columns from ``first`` on.
 
     ``flows`` (rows,) of :data:`FLOW`, ``keys`` of :func:`_entity_keys`; ``shape`` (6, 2) int64 has the first bucket and
     the number of buckets (a power of two) of each table; ``state`` (2,) counts entities and triples that made room.
-    ``scratch`` (8, 4) float64, ``before`` (6,) and ``places`` (5,) int64 are scratch.
+    ``scratch`` (8, 4) float64, ``before`` (6,) and ``places`` (5,) int64 and ``found`` (rows, columns) are
+    scratch; the rest is as in :func:`_write_row`.
     """
     elapsed, decay, weight = scratch[:6], scratch[6], scratch[7]
+    waiting = 0
     for row in range(len(flows)):
-        _fetch_ahead(row, keys, tags, entries, shape, triple_tags)
+        _fetch_ahead(row, keys, tags, last_ns, entries, shape, triple_tags, triple_last_ns)
         flow, row_keys = flows[row], keys[row]
-        _find_entities(row_keys, tags, entries, shape, state, before, places)
+        _find_entities(row_keys, tags, last_ns, shape, state, before, places)
         before[TRIPLES] = _see_triple(row_keys, flow.end_ns, shape, triple_tags, triple_last_ns, state)
         for thing in range(ENTITIES + 1):
             if _starts_anew(before[thing], flow.end_ns):
@@ -360,9 +368,14 @@ def _update_entities(
             else:
                 _decays(max(flow.end_ns - before[thing], 0), elapsed[thing])
         for kind in range(ENTITIES):
-            _update(entries[places[kind]], flow, elapsed[kind], weight)
-        _count_all_distinct(entries, places, flow.end_ns, before, elapsed, decay, weight)
-        _write_row(entries, places, flow.start_ns, wanted, columns, first + row)
+            place = places[kind]
+            last_ns[place] = _update(entries[place], last_ns[place], flow, elapsed[kind], weight)
+        _count_all_distinct(entries, last_ns, places, flow.end_ns, before, elapsed, decay, weight)
+        _write_row(entries, places, flow.start_ns, statistics, asked, wanted, found[waiting])
+        waiting += 1
+        if waiting == len(found) or row == len(flows) - 1:
+            _write_columns(found, waiting, columns, first + row + 1 - waiting)
+            waiting = 0
 
 
 @inline_kernel
@@ -404,14 +417,15 @@ def hash_addresses(offsets, text, key_low, key_high, hashes, group):
 
 @kernel
 def context_columns(
-    flows, tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, keys, wanted, columns
-):
+    flows, tags, last_ns, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places, keys,
+    statistics, found, asked, wanted, columns,
+):  # fmt: skip
     """Write the context columns (columns, rows) of flows in turn, with the keys of ``len(keys)`` flows at a time."""
     tile = len(keys)
     for first in range(0, len(flows), tile):
         some = flows[first : first + tile]
         _entity_keys(some, keys)
         _update_entities(
-            some, keys[: len(some)], tags, entries, shape, triple_tags, triple_last_ns, state, scratch, before, places,
-            wanted, columns, first,
+            some, keys[: len(some)], tags, last_ns, entries, shape, triple_tags, triple_last_ns, state, scratch, before,
+            places, statistics, found, asked, wanted, columns, first,
         )  # fmt: skip

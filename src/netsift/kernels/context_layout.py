@@ -30,14 +30,15 @@ NOTHING: Final = 1e-30
 
 ENTRY: Final = np.dtype(
     [
-        ("last_ns", np.int64),
         ("last_start_ns", np.int64),
         ("first_ns", np.int64),
         ("values", np.float64, (len(WINDOWS_S), VALUES)),
+        ("unused", np.int64, (2,)),
     ],
     align=True,
 )
-"""What is remembered of one host, pair or service.
+"""What is remembered of one host, pair or service: eight cache lines. Its last time stands apart, beside its tag, since
+of a full bucket the last times of all are asked.
 
 The sums are float64: of a million flows, one more is lost in float32, and so is the ageing of a microsecond.
 """
@@ -85,4 +86,10 @@ SIZE_STD: Final = 15
 GAP_STD: Final = 16
 GAP_REGULARITY: Final = 17
 AGE: Final = 18
-"""Places beyond those of an entry: what :func:`netsift.kernels.context.context_columns` works out from them."""
+STATISTICS: Final = 19
+"""Places beyond those of an entry, and the number of all: what :func:`netsift.kernels.context.context_columns` works
+out from them. The age stands in the first window."""
+
+SUMS: Final = 1
+MEANS: Final = 2
+"""What of a window is asked for: values that stand in the entry, or also those that are worked out."""

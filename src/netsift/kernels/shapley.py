@@ -24,13 +24,13 @@ from __future__ import annotations
 from netsift.kernels.jit import inline_kernel, kernel
 
 ROWS = 32
-"""Rows that walk through the trees together, in vector registers: with 16 the loops were unrolled instead."""
+"""Most rows that walk through the trees together, in vector registers; of fewer rows only these walk."""
 
 LEAF = -1
 
 
 @inline_kernel
-def _descend(level, child, goes_left, matrix, start, trees, walk, products, points):
+def _descend(level, child, goes_left, matrix, start, trees, walk, products, points, lanes):
     """Go from the node at ``level`` to a child: what is known of the rows there, and their products."""
     feature, threshold, left, right, cover, _ = trees
     path, _, share, before, passed = walk
@@ -44,7 +44,7 @@ def _descend(level, child, goes_left, matrix, start, trees, walk, products, poin
     path[level + 1] = child
     before[level + 1] = earlier
     share[level + 1] = share[earlier] * ratio
-    for lane in range(ROWS):
+    for lane in range(lanes):
         below = matrix[min(start + lane, len(matrix) - 1), asked] <= threshold[node]
         passed[level + 1, lane] = passed[earlier, lane] if below == goes_left else 0.0
     for point in range(len(points)):
@@ -52,7 +52,7 @@ def _descend(level, child, goes_left, matrix, start, trees, walk, products, poin
         was = points[point] + share[earlier] * rest
         passing = (points[point] + share[level + 1] * rest) / was
         failing = share[level + 1] * rest / was
-        for lane in range(ROWS):
+        for lane in range(lanes):
             now = passed[level + 1, lane]
             then = passed[earlier, lane]
             factor = now * passing + (then - now) * failing + (1 - then) * ratio
@@ -60,7 +60,7 @@ def _descend(level, child, goes_left, matrix, start, trees, walk, products, poin
 
 
 @inline_kernel
-def _ascend(level, walk, sums, points, weights, values):
+def _ascend(level, walk, sums, points, weights, values, lanes):
     """Credit the feature whose split leads to ``level`` with what lies below, and hand that on to the parent."""
     _, _, share, before, passed = walk
     earlier = before[level]
@@ -69,7 +69,7 @@ def _ascend(level, walk, sums, points, weights, values):
         already = (1 - share[earlier]) / (points[point] + share[earlier] * rest)
         passing = weights[point] * ((1 - share[level]) / (points[point] + share[level] * rest) - already)
         failing = -weights[point] * (1 / rest + already)
-        for lane in range(ROWS):
+        for lane in range(lanes):
             now = passed[level, lane]
             then = passed[earlier, lane]
             values[lane] += (now * passing + (then - now) * failing) * sums[level, point, lane]
@@ -82,17 +82,19 @@ def shapley_values(matrix, trees, quadrature, walk, products, sums, block, out):
 
     ``trees`` are the arrays of all nodes (feature or :data:`LEAF`, threshold, left, right, cover, value) and the roots.
     ``quadrature`` are the points in 0 to 1 and their weights. The rest is memory: ``walk`` (levels,) of int64, int64,
-    float64, int64 and (levels, ROWS) of float64; ``products`` and ``sums`` (levels, points, ROWS), ``block`` (ROWS,),
-    where levels is the number of nodes on the longest path.
+    float64, int64 and (levels, lanes) of float64; ``products`` and ``sums`` (levels, points, lanes), ``block``
+    (lanes,), where levels is the number of nodes on the longest path and lanes, 1 to :data:`ROWS`, how many rows walk
+    together.
     """
     feature, threshold, left, right, cover, value, roots = trees
     path, visits, share, _, passed = walk
     nodes = (feature, threshold, left, right, cover, value)
     points, weights = quadrature
+    lanes = len(block)
     share[0] = 1.0
     passed[0, :] = 1.0
     products[0, :, :] = 1.0
-    for start in range(0, len(matrix), ROWS):
+    for start in range(0, len(matrix), lanes):
         for tree in range(len(roots)):
             level = 0
             path[0] = roots[tree]
@@ -102,13 +104,13 @@ def shapley_values(matrix, trees, quadrature, walk, products, sums, block, out):
                 node = path[level]
                 if feature[node] == LEAF:
                     for point in range(len(points)):
-                        for lane in range(ROWS):
+                        for lane in range(lanes):
                             sums[level, point, lane] = value[node] * products[level, point, lane]
                 elif visits[level] < 2:
                     goes_left = visits[level] == 0
                     child = left[node] if goes_left else right[node]
                     visits[level] += 1
-                    _descend(level, child, goes_left, matrix, start, nodes, walk, products, points)
+                    _descend(level, child, goes_left, matrix, start, nodes, walk, products, points, lanes)
                     level += 1
                     visits[level] = 0
                     sums[level, :, :] = 0.0
@@ -116,7 +118,7 @@ def shapley_values(matrix, trees, quadrature, walk, products, sums, block, out):
                 if level > 0:
                     asked = feature[path[level - 1]]
                     block[:] = 0.0
-                    _ascend(level, walk, sums, points, weights, block)
-                    for lane in range(min(ROWS, len(matrix) - start)):
+                    _ascend(level, walk, sums, points, weights, block, lanes)
+                    for lane in range(min(lanes, len(matrix) - start)):
                         out[start + lane, asked] += block[lane]
                 level -= 1

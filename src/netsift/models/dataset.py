@@ -110,6 +110,7 @@ class Reservoir:
     seed: int
     _parts: list[tuple[npt.NDArray[np.float64], FeatureMatrix, npt.NDArray[np.int64]]] = field(default_factory=list)
     _held: int = 0
+    _bar: float = np.inf
     seen: int = 0
 
     def __post_init__(self) -> None:
@@ -120,9 +121,17 @@ class Reservoir:
 
     def add(self, matrix: FeatureMatrix, marks: npt.NDArray[np.int64]) -> None:
         """Offer rows (rows, features) with marks (rows, any number of integers)."""
-        self._parts.append((self._random.random(len(matrix)), matrix, marks))
-        self._held += len(matrix)
-        self.seen += len(matrix)
+        self.offer(len(matrix), lambda rows: (matrix[rows], marks[rows]))
+
+    def offer(
+        self, count: int, take: Callable[[npt.NDArray[np.int64]], tuple[FeatureMatrix, npt.NDArray[np.int64]]]
+    ) -> None:
+        """Offer ``count`` rows; ``take`` returns those that are asked for, with their marks."""
+        drawn = self._random.random(count)
+        rows = np.flatnonzero(drawn <= self._bar)
+        self._parts.append((drawn[rows], *take(rows)))
+        self._held += len(rows)
+        self.seen += count
         if self._held > 2 * self.size:
             self._shrink()
 
@@ -137,6 +146,7 @@ class Reservoir:
         if len(drawn) > self.size:
             kept = np.sort(np.argpartition(drawn, self.size)[: self.size])
             drawn, matrix, marks = drawn[kept], matrix[kept], marks[kept]
+            self._bar = float(drawn.max(initial=0.0))
         self._parts = [(drawn, matrix, marks)]
         self._held = len(drawn)
 

@@ -144,15 +144,16 @@ def shapley(ensemble: TreeEnsemble, matrix: FeatureMatrix) -> npt.NDArray[np.flo
     values = np.zeros(matrix.shape)
     levels = depth(ensemble) + 1
     points, weights = _quadrature(min(levels - 1, matrix.shape[1]))
-    memory = (levels, len(points), ROWS)
+    lanes = max(1, min(len(matrix), ROWS))
+    memory = (levels, len(points), lanes)
     shapley_values(
         _owned(matrix, np.float32),
         (*(_owned(getattr(ensemble, name), kind) for name, kind in _ARRAYS),),
         (points, weights),
-        (*(np.zeros(levels, kind) for kind in (np.int64, np.int64, np.float64, np.int64)), np.zeros((levels, ROWS))),
+        (*(np.zeros(levels, kind) for kind in (np.int64, np.int64, np.float64, np.int64)), np.zeros((levels, lanes))),
         np.zeros(memory),
         np.zeros(memory),
-        np.zeros(ROWS),
+        np.zeros(lanes),
         values,
     )
     return values

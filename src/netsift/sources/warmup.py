@@ -18,6 +18,7 @@ from netsift.kernels.jit import mark_compiled
 from netsift.kernels.layout import RECORD
 from netsift.kernels.link import LINK_ETHERNET
 from netsift.kernels.ring import RING, scan_ring_block
+from netsift.kernels.rows import EMPTY, distinct_rows
 from netsift.sources.captures import CaptureSettings, capture_flows
 from netsift.sources.statistics import ReadStatistics
 
@@ -65,8 +66,16 @@ def compile_all() -> pa.RecordBatch:
             for batch in capture_flows([str(path)], settings, ReadStatistics()):
                 flows = batch
     _compile_ring()
+    _compile_rows()
     mark_compiled()
     return flows
+
+
+def _compile_rows() -> None:
+    """Look for equal rows, as the models do."""
+    distinct_rows(
+        np.zeros((1, 1), np.uint32), np.full(2, EMPTY, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    )
 
 
 def _compile_ring() -> None:

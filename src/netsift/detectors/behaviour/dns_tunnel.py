@@ -22,13 +22,15 @@ class DnsTunnel:
     has 30 to 45 bytes of payload, one with EDNS and a cookie up to about 70 (RFC 6891, 7873). ``questions`` of one host
     to one server without a pause of ``gap_s`` are longer than ``question_bytes``; and so is the mean of all between the
     two, or nearly, because programs that ask for long names now and then (reputation services) ask for short ones as
-    well. Long answers prove nothing alone: those of name servers with signatures have a kilobyte. A client takes a new
-    port for each question (RFC 5452); ``same_port`` questions from one port are a program that speaks DNS for another
+    well. Where the mean of all is that long in full, hardly anything else is asked, and ``only_questions`` are enough.
+    Long answers prove nothing alone: those of name servers with signatures have a kilobyte. A client takes a new port
+    for each question (RFC 5452); ``same_port`` questions from one port are a program that speaks DNS for another
     purpose, and seven tenths of the size are enough there, or answers of ``answer_bytes``. It fails on tunnels with
     few, short questions and on those inside encrypted DNS.
     """
 
     questions: float = limit(100, "questions", "fewest questions of a host to a server")
+    only_questions: float = limit(40, "questions", "the same, where nothing else is asked")
     question_bytes: float = limit(80, "bytes", "mean payload of long questions")
     answer_bytes: float = limit(250, "bytes", "mean payload of long answers")
     same_port: float = limit(20, "questions", "fewest questions from one port")
@@ -51,9 +53,11 @@ class DnsTunnel:
         long = question >= _NEARLY * self.question_bytes
         fed = view.number("payload_bwd_mean") >= self.answer_bytes
         one_port = (view.number("payload_packets_fwd") >= self.same_port) & (long | fed)
-        many = (question >= self.question_bytes) & (view.number("pair_packets_10min") >= self.questions)
-        mean = 2 * view.number("pair_bytes_fwd_10min") / np.maximum(view.number("pair_packets_10min"), 1) - _HEADERS
-        found: Rows = dns & (one_port | (many & (mean >= _NEARLY * self.question_bytes)))
+        packets = view.number("pair_packets_10min")
+        mean = 2 * view.number("pair_bytes_fwd_10min") / np.maximum(packets, 1) - _HEADERS
+        many = (packets >= self.questions) & (mean >= _NEARLY * self.question_bytes)
+        only = (packets >= self.only_questions / 2) & (mean >= self.question_bytes)
+        found: Rows = dns & (one_port | ((question >= self.question_bytes) & (many | only)))
         return found
 
     def measure(self, view: FlowView) -> Numbers:
@@ -63,7 +67,9 @@ class DnsTunnel:
     def strength(self, episode: Episode) -> float:
         """Return questions ÷ limit, of one port ÷ a fifth of it."""
         alone = episode.fact("payload_packets_fwd") / self.same_port if episode.flows < 10 else 0.0
-        return max(episode.packets / 2 / self.questions, alone)
+        packets = max(episode.fact("pair_packets_10min"), 1)
+        only = 2 * episode.fact("pair_bytes_fwd_10min") / packets - _HEADERS >= self.question_bytes
+        return max(episode.packets / 2 / (self.only_questions if only else self.questions), alone)
 
     def reason(self, episode: Episode) -> str:
         """Say how much was asked and answered."""

@@ -8,6 +8,8 @@ from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, S
 from netsift.detectors.behaviour.flows import service, tcp
 from netsift.detectors.behaviour.words import hosts, lasted
 
+_PERIOD_S = 1_800
+
 
 @dataclass(frozen=True, slots=True)
 class SlowHttp:
@@ -20,7 +22,7 @@ class SlowHttp:
     answer. It fails on attacks from many sources with few connections each.
     """
 
-    connections: float = limit(15, "connections", "fewest connections to a server")
+    connections: float = limit(15, "connections", "fewest connections to a server within half an hour")
     per_source: float = limit(5, "connections", "fewest of a source within about ten minutes")
     seconds: float = limit(8, "s", "shortest of them")
     bytes_s: float = limit(100, "bytes/s", "fastest forward payload of them")
@@ -58,8 +60,8 @@ class SlowHttp:
         return view.number("pair_flows_10min")
 
     def strength(self, episode: Episode) -> float:
-        """Return connections ÷ limit."""
-        return episode.flows / self.connections
+        """Return connections in half an hour ÷ limit."""
+        return episode.flows / max(episode.seconds / _PERIOD_S, 1) / self.connections
 
     def reason(self, episode: Episode) -> str:
         """Say who holds how many connections open."""
