@@ -11,7 +11,7 @@ CODE := src tests tools $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test static check format docs bench quality serve fuzz clean
+.PHONY: help demo test static check format docs bench quality soak serve fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev ## Measure speed and memory beside other tools
 quality: $(VENV)/.dev ## Measure models and detection on the public data in DATA
 	$(BIN)/python tools/quality.py --data $(DATA)
 	$(BIN)/python tools/quality_detection.py --data $(DATA)
+
+soak: $(VENV)/.dev ## Let things go wrong and measure what is lost (some minutes, needs root for all of it)
+	$(BIN)/python tools/soak.py
 
 serve: $(VENV)/.demo ## Serve the pages at http://127.0.0.1:5000
 	$(BIN)/netsift serve

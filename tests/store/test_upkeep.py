@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from netsift.errors import OutputError
+from netsift.errors import OutputError, StoreError
 from netsift.store.alert_filter import AlertFilter
 from netsift.store.flow_filter import FlowFilter
 from netsift.store.flow_upkeep import Removed
 from netsift.store.flows import FlowStore
 from netsift.store.opening import Store
 from netsift.store.settings import StoreSettings
-from netsift.store.upkeep import Upkeep, look_after
+from netsift.store.upkeep import Upkeep, claim_hour, look_after
 from tests.alerts.made import made
 from tests.store.conftest import Ticking
 from tests.store.flow_batches import NOON, batch_of, flow
@@ -77,3 +77,12 @@ def test_what_cannot_be_done_is_said(
         done = look_after(store, flows, StoreSettings(audit_days=10, flow_days=10), clock())
     assert done.troubles == ["flows: cannot be written: No space left on device"]
     assert (done.audit_lines_deleted, done.flows_deleted.files) == (1, 2)
+
+
+def test_an_hour_is_looked_after_by_one_process_only(tmp_path: Path) -> None:
+    now = datetime(2026, 3, 2, 8, 59, tzinfo=UTC)
+    assert [claim_hour(tmp_path, now) for _ in range(3)] == [True, False, False]
+    assert claim_hour(tmp_path, now + timedelta(minutes=1))
+    assert [path.name for path in tmp_path.iterdir()] == [".upkeep-20260302T09"]
+    with pytest.raises(StoreError, match="File exists"):
+        claim_hour(tmp_path / ".upkeep-20260302T09", now)

@@ -98,6 +98,8 @@ def settings_of(loaded: Loaded) -> WebSettings:
         false_positive_rate=values.detection.false_positive_rate,
         flow_days=values.store.flow_days,
         flow_bytes=values.store.flow_bytes,
+        alert_days=values.store.alert_days,
+        audit_days=values.store.audit_days,
         shown=tuple((one.name, "" if one.shown is None else str(one.shown), one.origin) for one in loaded.values),
     )
 

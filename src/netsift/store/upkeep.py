@@ -55,14 +55,20 @@ def claim_hour(folder: Path, now: datetime) -> bool:
     name = now.strftime(".upkeep-%Y%m%dT%H")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / name).exists():
-            return False
-        (folder / name).open("x").close()
-        for old in folder.glob(".upkeep-*"):
-            if old.name != name:
-                old.unlink(missing_ok=True)
-    except FileExistsError:
-        return False
+        if not (folder / name).exists() and _is_made(folder / name):
+            for old in folder.glob(".upkeep-*"):
+                if old.name != name:
+                    old.unlink(missing_ok=True)
+            return True
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror or error}") from None
+    return False
+
+
+def _is_made(path: Path) -> bool:
+    """Return whether a file was made, False where another process was first."""
+    try:
+        path.open("x").close()
+    except FileExistsError:
+        return False
     return True

@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from netsift import __version__
 from netsift.store.flows import FlowStore
 from netsift.store.opening import open_store
+from netsift.store.sensors import SensorFolder
 from netsift.web import api, assets, errors, guard, headers, identity, openapi, pages
 from netsift.web.captures import CaptureFolder
 from netsift.web.events import StreamSlots
@@ -94,6 +95,7 @@ def _services(settings: WebSettings) -> Services:
         store=store,
         models=ModelShelf(settings.data / "models", settings.model),
         flows=flows,
+        sensors=SensorFolder(settings.data / "sensors"),
         captures=CaptureFolder(settings.data / "captures", settings.most_upload_bytes, settings.upload_quota_bytes),
         jobs=JobRunner(settings, store, flows),
         streams=StreamSlots(settings.most_event_streams),

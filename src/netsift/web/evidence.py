@@ -1,4 +1,4 @@
-"""The packets of an alert, cut out of the captures that were uploaded."""
+"""The packets of an alert, cut out of the captures that were uploaded and of those that a sensor keeps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import IO, Final, cast
 
 from netsift.errors import InputError
 from netsift.store.alerts import StoredAlert
+from netsift.store.packets import segments
 from netsift.web.errors import Refusal
 from netsift.web.services import services
 
@@ -42,11 +43,17 @@ def has_evidence(found: StoredAlert) -> bool:
 
 
 def _captures_of(found: StoredAlert) -> list[Path]:
+    """Return the uploaded captures and the segments of a sensor's ring with packets of an alert's time."""
     folder, alert = services().captures, found.alert
-    return [
+    uploaded = [
         folder.path(one)
         for one in folder.every()
         if one.begins_ns <= alert.end_ns and one.ends_ns >= alert.start_ns and not _holds_flows(folder.path(one))
+    ]
+    return uploaded + [
+        one.path
+        for one in segments(services().settings.data / "packets")
+        if one.first_ns <= alert.end_ns and (one.last_ns is None or one.last_ns >= alert.start_ns)
     ]
 
 

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,8 @@ from netsift.errors import NetsiftError
 from netsift.store.flows import FlowStore
 from netsift.store.jobs import Job, JobState
 from netsift.store.opening import Store
+from netsift.store.settings import StoreSettings
+from netsift.store.upkeep import claim_hour, look_after
 from netsift.web.settings import WebSettings
 
 LOGGER: Final = logging.getLogger("netsift.web.jobs")
@@ -76,8 +78,8 @@ class JobRunner:
                 job = self._store.jobs.take()
                 if job is not None:
                     self._run(job)
-                    self._tidy()
                     continue
+                self._tidy()
             except (NetsiftError, OSError) as error:
                 LOGGER.error("jobs: %s", error)
             with self._asked:
@@ -92,10 +94,16 @@ class JobRunner:
                 self._store.jobs.add(lost.kind, lost.title, lost.arguments | {"tries": tries + 1}, lost.owner)
 
     def _tidy(self) -> None:
-        """Join small files of flows and delete what is too old or too much."""
-        age = None if self._settings.flow_days is None else timedelta(days=self._settings.flow_days)
-        self._flows.compact()
-        self._flows.retain(age, self._settings.flow_bytes)
+        """Join small files and delete what is too old or too much, hourly, unless a sensor does it in this hour."""
+        settings, now = self._settings, datetime.now(UTC)
+        if not claim_hour(settings.data, now):
+            return
+        kept = StoreSettings.model_validate(
+            {"data": settings.data}
+            | {name: getattr(settings, name) for name in ("flow_days", "flow_bytes", "alert_days", "audit_days")}
+        )
+        for trouble in look_after(self._store, self._flows, kept, now).troubles:
+            LOGGER.error("upkeep: %s", trouble)
 
     def _run(self, job: Job) -> None:
         log = self._logs / f"{job.id}.log"

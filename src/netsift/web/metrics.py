@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from netsift import __version__
@@ -20,6 +20,21 @@ _GAUGES: Final = {
     "upload_bytes": "Size of the uploaded files",
     "upload_quota_bytes": "Size that uploaded files may have together",
     "disk_free_bytes": "Free space where the data is kept",
+}
+
+
+_SENSOR_GAUGES: Final = {
+    "packets_per_s": "Packets a second, of the last seconds",
+    "flows_per_s": "Flows a second, of the last seconds",
+    "bits_per_s": "Bits a second, of the last seconds",
+    "lag_s": "How far behind the packets' times metering is",
+    "live_flows": "Flows in the table",
+    "incidents": "Incidents that the sensor knows now",
+}
+_SENSOR_COUNTS: Final = {
+    "packets": "Packets metered since the sensor started",
+    "flows": "Flows that ended since the sensor started",
+    "bytes": "Bytes metered since the sensor started",
 }
 
 
@@ -38,6 +53,25 @@ class _Status(Collector):
         for severity, count in self._status["severities"].items():
             incidents.add_metric([severity], count)
         yield incidents
+        yield from _of_sensors(self._status["sensors"])
+
+
+def _of_sensors(sensors: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield what is known of the sensors, which are named by the label ``sensor``."""
+    up = GaugeMetricFamily("netsift_sensor_up", "1 while the sensor writes how it is", labels=["sensor"])
+    lost = CounterMetricFamily("netsift_sensor_lost", "Lost by stage since it started", labels=["sensor", "stage"])
+    for one in sensors:
+        up.add_metric([one["name"]], one["condition"] not in ("silent", "ended"))
+        for stage, count in one["lost"].items():
+            lost.add_metric([one["name"], stage.replace(" ", "_")], count)
+    yield up
+    yield lost
+    for kind, names in ((GaugeMetricFamily, _SENSOR_GAUGES), (CounterMetricFamily, _SENSOR_COUNTS)):
+        for name, meaning in names.items():
+            family = kind(f"netsift_sensor_{name}", meaning, labels=["sensor"])
+            for one in sensors:
+                family.add_metric([one["name"]], one[name])
+            yield family
 
 
 def exposition(status: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from netsift.store.flows import FlowStore
 from netsift.store.opening import Store
+from netsift.store.sensors import SensorFolder
 from netsift.web.captures import CaptureFolder
 from netsift.web.events import StreamSlots
 from netsift.web.jobs import JobRunner
@@ -36,6 +37,7 @@ class Services:
     store: Store
     models: ModelShelf
     flows: FlowStore
+    sensors: SensorFolder
     captures: CaptureFolder
     jobs: JobRunner
     streams: StreamSlots

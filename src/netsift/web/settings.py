@@ -58,6 +58,8 @@ class WebSettings(WebOptions):
     false_positive_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     flow_days: float | None = 30.0
     flow_bytes: int | None = 20 * GIBIBYTE
+    alert_days: float | None = 400.0
+    audit_days: float | None = 400.0
     shown: tuple[tuple[str, str, str], ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from netsift.store.alert_filter import AlertFilter, Order, State
 from netsift.store.jobs import JobState
 from netsift.web.job import DEMONSTRATION
 from netsift.web.operations import moment
+from netsift.web.sensors import problems_of, sensors_in
 from netsift.web.services import Services, services
 
 FRESH_S: Final = 1.0
@@ -50,6 +51,7 @@ def _gathered(parts: Services) -> dict[str, Any]:
     jobs = store.jobs.find(limit=_MOST_COUNTED).rows
     disk = shutil.disk_usage(settings.data)
     model = parts.models.active()
+    sensors = sensors_in(parts.sensors)
     return {
         "model": model.id,
         "model_name": model.path.name,
@@ -63,8 +65,9 @@ def _gathered(parts: Services) -> dict[str, Any]:
         "open_incidents": counts.total,
         "severities": counts.severities,
         "last_seen": moment(latest[0].last_seen) if latest else None,
-        "demonstration": bool(jobs) and all(job.kind == DEMONSTRATION for job in jobs),
-        "problems": _problems(parts, disk.free / max(disk.total, 1)),
+        "demonstration": bool(jobs) and not sensors and all(job.kind == DEMONSTRATION for job in jobs),
+        "sensors": sensors,
+        "problems": problems_of(sensors) + _problems(parts, disk.free / max(disk.total, 1)),
     }
 
 

@@ -252,7 +252,7 @@ def judge_alert(identifier: str, json_data: FeedbackIn) -> dict[str, Any]:
     content={200: ("application/vnd.tcpdump.pcap", {"type": "string", "format": "binary"})},
 )  # fmt: skip
 def get_evidence(identifier: str) -> Response:
-    """Download the packets of an alert or an incident as pcap, cut out of the captures that were uploaded."""
+    """Download the packets of an alert or an incident as pcap, cut out of uploads and of what sensors keep."""
     found = stored(identifier)
     file = evidence_file(found)
     audit("download evidence", found.alert.id)

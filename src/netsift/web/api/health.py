@@ -14,6 +14,7 @@ from netsift.web.errors import Refusal
 from netsift.web.events import event_stream
 from netsift.web.metrics import CONTENT_TYPE, exposition
 from netsift.web.operations import Out, described
+from netsift.web.sensors import SensorOut
 from netsift.web.services import services
 from netsift.web.status import present_status
 
@@ -45,6 +46,7 @@ class StatusOut(Out):
     severities: dict[str, int]
     last_seen: str | None
     demonstration: bool
+    sensors: list[SensorOut]
     problems: list[str]
 
 

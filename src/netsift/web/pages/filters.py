@@ -15,6 +15,7 @@ from netsift.alerts.schema import utc_text
 _STEPS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP: Final = 1024
 _RANGE: Final = 2
+_THOUSAND: Final = 1000
 _LONGEST_HOST: Final = 20
 _PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 
@@ -40,8 +41,8 @@ MENU: Final = (
 def register(application: Flask) -> None:
     """Give the templates their filters and globals."""
     for function in (
-        capitalize_first, cell, counted, lasting, number, percent, plain, protocol, short_host, size, usual,
-        when, words,
+        bits, capitalize_first, cell, counted, lasting, losses, number, percent, plain, protocol, short_host, size,
+        usual, when, words,
     ):  # fmt: skip
         application.add_template_filter(function)
     application.jinja_env.globals.update(menu=MENU, version=__version__)
@@ -70,6 +71,20 @@ def size(count: float) -> str:
             return f"{count:.3g} {step}" if step != "bytes" else f"{count:.0f} bytes"
         count /= _STEP
     return f"{count:,.0f} {_STEPS[-1]}"
+
+
+def bits(rate: float) -> str:
+    """Return bits a second in the unit that fits."""
+    for unit in ("bit/s", "kbit/s", "Mbit/s"):
+        if rate < _THOUSAND:
+            return f"{rate:.3g} {unit}"
+        rate /= _THOUSAND
+    return f"{rate:,.3g} Gbit/s"
+
+
+def losses(lost: dict[str, int]) -> str:
+    """Return in words what was lost by stage."""
+    return ", ".join(f"{count:,} {name}" for name, count in lost.items() if count) or "nothing lost"
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -13,6 +13,7 @@ from netsift.store.scopes import Scope
 from netsift.web.identity import identity, is_open
 from netsift.web.openapi import specification_of
 from netsift.web.services import services
+from netsift.web.status import present_status
 
 blueprint = APIBlueprint("settings", __name__, enable_openapi=False)
 
@@ -33,9 +34,14 @@ def settings() -> str:
         users=store.users.every() if is_admin else [],
         tokens=store.tokens.every() if is_admin else [],
         audit=store.audit.find(limit=MOST_ENTRIES).rows if is_admin else [],
+        receivers=_receivers() if is_admin else (),
         rules=[(one, RuleScope.words(one.rule)) for one in store.suppressions.every()],
         now=datetime.now(UTC),
     )
+
+
+def _receivers() -> list[tuple[str, dict[str, Any]]]:
+    return [(one["name"], receiver) for one in present_status()["sensors"] for receiver in one["receivers"]]
 
 
 @blueprint.get("/help")

@@ -1,5 +1,6 @@
 // What changes by itself: health, jobs, open incidents; and the traffic's charts.
 
+import { show } from "./sensors.js";
 import { traffic } from "./traffic.js";
 import { watch } from "./watch.js";
 
@@ -16,6 +17,7 @@ watch("/api/v1/events", {
     put("jobs", `${status.jobs_running} running`);
     put("queued", status.jobs_queued);
     for (const [name, count] of Object.entries(status.severities)) put(`n-${name}`, count);
+    if (show(status.sensors)) location.reload();
     const now = `${status.last_seen} ${status.open_incidents}`;
     if (before !== undefined && before !== now) {
       live.replaceChildren(Object.assign(document.createElement("a"), { href: location.href, textContent: "New: show" }));

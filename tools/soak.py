@@ -1,0 +1,466 @@
+"""Let things go wrong and measure what is lost and how soon all is well again, for the table of docs/reliability.md.
+
+    python tools/soak.py
+
+Everything happens on this machine: on the loopback interface, in network namespaces and on file systems that are made
+for it, so it needs root for all of it; what cannot be done is said. It takes some minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from netsift.simulate import SimulationSettings, simulate  # noqa: E402
+from netsift.store.flow_filter import FlowFilter  # noqa: E402
+from netsift.store.flows import FlowStore  # noqa: E402
+from netsift.store.opening import open_store  # noqa: E402
+from netsift.store.sensors import SensorFolder, SensorState  # noqa: E402
+from tests.flows.engine import engine  # noqa: E402
+from tests.live.networks import RECEIVES, network, wait_for, why_not  # noqa: E402
+from tests.web.serving import Served, served  # noqa: E402
+
+STREAMS: Final = 1_000
+UPLOADS: Final = 200
+LOCKED_S: Final = 20.0
+NAME: Final = "standard-input"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of a fault: what was lost, how soon all was well, and whether that is what is promised."""
+
+    lost: str
+    again: str
+    kept_word: bool
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A running ``netsift watch`` of a pipe or an interface."""
+
+    process: subprocess.Popen[bytes]
+    data: Path
+    name: str = NAME
+
+    def state(self) -> SensorState:
+        """Return how it says it is."""
+        found = SensorFolder(self.data / "sensors").state(self.name)
+        if found is None:
+            raise AssertionError("the sensor has written nothing yet")
+        return found
+
+    def feed(self, content: bytes) -> None:
+        """Write packets into its pipe."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(content)
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        """End its pipe and wait until it has ended."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+    def kept(self, name: str) -> Any:
+        """Return what became of a kind of thing that is kept."""
+        return next(one for one in self.state().kept if one.name == name)
+
+
+@contextlib.contextmanager
+def sensor(data: Path, *options: object, command: tuple[str, ...] = (), source: str = "-") -> Iterator[Sensor]:
+    """Run a sensor, and wait until it says that it lives."""
+    words = [sys.executable, "-m", "netsift", "watch", source, "--data", data, "--no-model", "--no-suppressions", "-q"]
+    process = subprocess.Popen(
+        [*command, *map(str, (*words, *options))], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}"},
+    )  # fmt: skip
+    name = NAME if source == "-" else source
+    folder = SensorFolder(data / "sensors")
+    began_s = time.time()
+
+    def lives() -> bool:
+        state = folder.state(name)
+        return state is not None and state.started_s >= began_s
+
+    try:
+        wait_for(lives, "the sensor")
+        yield Sensor(process, data, name)
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+
+
+def alerts_in(data: Path) -> list[str]:
+    """Return the ids of everything in the alert store."""
+    with open_store(data / "netsift.db") as store:
+        return [one.alert.id for one in store.alerts.every()]
+
+
+def flows_in(data: Path) -> int:
+    """Return how many flows are in the flow store."""
+    with FlowStore(data / "flows") as flows:
+        return flows.totals(FlowFilter()).flows
+
+
+def capture_in(folder: Path) -> Path:
+    """Return a capture of some minutes with a scan in it."""
+    path = folder / "traffic.pcap"
+    simulate(path, SimulationSettings(seed=11, duration_s=120, clients=4, attacks=("port_scan",), volume=0.1))
+    return path
+
+
+def killed_sensor(folder: Path) -> Measured:
+    """Kill a sensor in the middle of traffic, start it again, and give it all of the traffic."""
+    capture = capture_in(folder)
+    content, flows = capture.read_bytes(), len(engine(capture)[0])
+    with sensor(folder / "once") as whole:
+        whole.feed(content)
+        whole.end()
+    with sensor(folder / "data", "--idle-timeout", 5) as one:
+        one.feed(content[: len(content) // 2])
+        wait_for(lambda: one.state().packets > 0, "packets")
+        one.process.kill()
+    before_s = time.monotonic()
+    half = flows_in(folder / "data")
+    with sensor(folder / "data") as one:
+        again_s = time.monotonic() - before_s
+        one.feed(content)
+        one.end()
+    after, wanted = alerts_in(folder / "data"), alerts_in(folder / "once")
+    doubled = sum(count - 1 for count in Counter(after).values())
+    kept = flows_in(folder / "data") - half
+    return Measured(
+        f"flows in memory; of the traffic given again {flows - kept} of {flows:,} flows, {doubled} alerts doubled",
+        f"{again_s:.1f} s after its start", set(wanted) <= set(after) and kept == flows and not doubled,
+    )  # fmt: skip
+
+
+def locked_database(folder: Path) -> Measured:
+    """Hold the database's lock while a sensor has alerts to store."""
+    content = capture_in(folder).read_bytes()
+    with sensor(folder / "data") as one:
+        wait_for(lambda: (folder / "data" / "netsift.db").exists() and not one.kept("alerts").trouble, "the database")
+        other = sqlite3.connect(folder / "data" / "netsift.db", isolation_level=None, timeout=60)
+        other.execute("BEGIN IMMEDIATE")
+        one.feed(content)
+        wait_for(lambda: one.kept("alerts").waiting > 0, "alerts that wait")
+        packets = one.state().packets
+        time.sleep(LOCKED_S)
+        words = one.kept("alerts").trouble
+        waited = one.kept("alerts").waiting
+        other.execute("ROLLBACK")
+        other.close()
+        before_s = time.monotonic()
+        wait_for(lambda: one.kept("alerts").waiting == 0, "alerts to be stored")
+        again_s = time.monotonic() - before_s
+        state = one.state()
+    lost = sum(state.lost.values()) - state.lost["packets skipped"]
+    return Measured(
+        f"nothing of {packets:,} packets; {waited} alerts waited {LOCKED_S:.0f} s; "
+        f"said {'so' if 'locked' in words else 'nothing'}",
+        f"{again_s:.1f} s after the lock was gone", lost == 0 and "locked" in words,
+    )  # fmt: skip
+
+
+def full_disk(folder: Path) -> Measured:
+    """Fill the disk under a sensor, give it traffic, and make room again."""
+    capture = capture_in(folder)
+    flows = len(engine(capture)[0])
+    with mounted(folder / "disk", "24m") as disk, sensor(disk / "data", "--idle-timeout", 2) as one:
+        wait_for(lambda: (disk / "data" / "netsift.db").exists() and not one.kept("alerts").trouble, "the database")
+        with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        one.feed(capture.read_bytes())
+        wait_for(lambda: one.state().flows > 0 and one.kept("alerts").trouble != "", "the trouble to be said")
+        words, silent = one.kept("alerts").trouble, one.state().condition(time.time()) == "silent"
+        (disk / "filler").unlink()
+        before_s = time.monotonic()
+        wait_for(lambda: not one.kept("alerts").trouble and not one.kept("alerts").waiting, "the alerts to be stored")
+        again_s = time.monotonic() - before_s
+        one.end()
+        kept = flows_in(disk / "data")
+    return Measured(
+        f"{flows - kept} of {flows:,} flows; said: {words.split(': ')[-1][:40]}",
+        f"{again_s:.1f} s after there was room",
+        kept == flows and not silent,
+    )  # fmt: skip
+
+
+def clock_jumps(folder: Path) -> Measured:
+    """Let the packets' times jump a day ahead and two days back in the middle of a pipe."""
+    content = capture_in(folder).read_bytes()
+    jumped = [shifted(content, seconds) for seconds in (86_400, -86_400)]
+    with sensor(folder / "data") as one:
+        for part in (content, jumped[0][24:], jumped[1][24:]):
+            one.feed(part)
+        one.end()
+        state = one.state()
+    kept = flows_in(folder / "data")
+    return Measured(
+        f"{state.flows - kept} of {state.flows:,} flows of three days", "at once; the sensor went on",
+        kept == state.flows > 0 and state.ended,
+    )  # fmt: skip
+
+
+def shifted(content: bytes, seconds: int) -> bytes:
+    """Return a pcap whose packets are so many seconds later."""
+    order: Literal["little", "big"] = "little" if content[:4] in (b"\x4d\x3c\xb2\xa1", b"\xd4\xc3\xb2\xa1") else "big"
+    made, place = bytearray(content), 24
+    while place + 16 <= len(made):
+        when = int.from_bytes(made[place : place + 4], order) + seconds
+        made[place : place + 4] = when.to_bytes(4, order)
+        place += 16 + int.from_bytes(made[place + 8 : place + 12], order)
+    return bytes(made)
+
+
+def interface_down(folder: Path) -> Measured:
+    """Take an interface down under a sensor, up again, and send traffic."""
+    if reason := why_not():
+        return Measured(f"not measured: {reason}", "", True)
+    capture = folder / "scan.pcap"
+    from tests.detectors.behaviour.cases import syn_scan
+
+    capture = syn_scan(40).capture(folder)
+    with network() as made:
+        command = ("ip", "netns", "exec", made.name)
+        with sensor(folder / "data", "--idle-timeout", 2, command=command, source=RECEIVES) as one:
+            made.run("ip", "link", "set", RECEIVES, "down")
+            wait_for(lambda: one.state().condition(time.time()) == "down", "it to be seen down")
+            made.run("ip", "link", "set", RECEIVES, "up")
+            before_s = time.monotonic()
+            wait_for(lambda: one.state().condition(time.time()) == "watching", "it to be seen up")
+            again_s = time.monotonic() - before_s
+            made.send(capture, "-M", "10")
+            wait_for(lambda: one.state().incidents == 1, "the incident")
+            words = [happened.words for happened in one.state().happened]
+    return Measured(
+        "what was sent meanwhile", f"{again_s:.1f} s; said {len(words)} times", any("is up" in one for one in words)
+    )
+
+
+def corrupt_flow_file(folder: Path) -> Measured:
+    """Overwrite a flow file and ask."""
+    content = capture_in(folder).read_bytes()
+    for _ in range(2):
+        with sensor(folder / "data") as one:
+            one.feed(content)
+            one.end()
+    before = flows_in(folder / "data")
+    victim = min((folder / "data" / "flows").rglob("*.parquet"))
+    victim.write_bytes(os.urandom(5_000))
+    began_s = time.monotonic()
+    after = flows_in(folder / "data")
+    took_s = time.monotonic() - began_s
+    with FlowStore(folder / "data" / "flows") as flows:
+        named = len(flows.damaged())
+    return Measured(
+        f"the file's {before - after:,} of {before:,} flows; it is set aside and named",
+        f"at the next question, {took_s:.1f} s",
+        named == 1 and after > 0,
+    )  # fmt: skip
+
+
+def killed_server(folder: Path) -> Measured:
+    """Kill the worker of a server under load."""
+    with served(folder, "--no-demonstration") as server:
+        worker = children_of(server.process.pid)[0]
+        stop, answers = threading.Event(), Counter[str]()
+        threads = [threading.Thread(target=asking, args=(server, stop, answers)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: answers["200"] > 50, "answers")
+        os.kill(worker, signal.SIGKILL)
+        before_s = time.monotonic()
+        answered = answers["200"]
+        wait_for(lambda: answers["200"] > answered + 50, "answers again")
+        again_s = time.monotonic() - before_s
+        stop.set()
+        for thread in threads:
+            thread.join()
+    return Measured(f"{answers['failed']} requests that were under way", f"{again_s:.1f} s", again_s < 60)
+
+
+def killed_job(folder: Path) -> Measured:
+    """Kill the process of a job, and look at its file again."""
+    capture = capture_in(folder)
+    with served(folder, "--no-demonstration") as server:
+        answer = put(server, capture.read_bytes(), "traffic.pcap")
+        job, file = answer["job"]["id"], answer["capture"]["id"]
+        wait_for(lambda: ask(server, f"/api/v1/jobs/{job}")["state"] == "running", "the job to run")
+        victims = [
+            pid for worker in children_of(server.process.pid) for pid in children_of(worker)
+            if b"netsift.web.job" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]  # fmt: skip
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        before_s = time.monotonic()
+        wait_for(lambda: ask(server, f"/api/v1/jobs/{job}")["state"] == "failed", "the job's end to be seen")
+        said_s = time.monotonic() - before_s
+        again = ask(server, f"/api/v1/captures/{file}/look", b"{}")["id"]
+        wait_for(lambda: ask(server, f"/api/v1/jobs/{again}")["state"] == "done", "the second try")
+        found = ask(server, "/api/v1/incidents/counts")["total"]
+    return Measured(
+        "the job, which says so; asked again, the file is looked at as a whole", f"{said_s:.1f} s", found > 0
+    )
+
+
+def many_streams(folder: Path) -> Measured:
+    """Open a thousand event streams, and ask other things meanwhile."""
+    with served(folder, "--no-demonstration") as server:
+        address = urlsplit(server.address)
+        open_, statuses, slowest_s = [], Counter[str](), 0.0
+        for _ in range(STREAMS):
+            connection = socket.create_connection((address.hostname, address.port), timeout=20)
+            connection.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            open_.append(connection)
+            if len(open_) % 100 == 0:
+                began_s = time.monotonic()
+                ask(server, "/api/v1/status")
+                slowest_s = max(slowest_s, time.monotonic() - began_s)
+        for connection in open_:
+            with contextlib.suppress(OSError):
+                statuses[connection.recv(12)[-3:].decode()] += 1
+            connection.close()
+        wait_for(lambda: ask(server, "/api/v1/status")["streams_open"] == 0, "the streams to be given back")
+    return Measured(
+        f"{statuses['200']} streams served, {statuses['503']} refused to come again later",
+        f"another request took {slowest_s * 1000:.0f} ms at most", statuses["200"] > 0 and statuses.total() == STREAMS,
+    )  # fmt: skip
+
+
+def parallel_uploads(folder: Path) -> Measured:
+    """Upload many files at once."""
+    content = capture_in(folder).read_bytes()[:20_000]
+    with served(folder, "--no-demonstration") as server:
+        answers = Counter[str]()
+
+        def send(number: int) -> None:
+            try:
+                put(server, content + number.to_bytes(4, "big"), f"{number}.pcap")
+            except (OSError, http.client.HTTPException) as error:
+                answers[str(error)[:60]] += 1
+            else:
+                answers["stored"] += 1
+
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(UPLOADS)]
+        began_s = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took_s = time.monotonic() - began_s
+        listed = len(ask(server, "/api/v1/captures")["captures"])
+    others = {name: count for name, count in answers.items() if name != "stored"}
+    return Measured(
+        f"{UPLOADS - listed} of {UPLOADS} files" + (f": {others}" if others else ""), f"{took_s:.1f} s for all",
+        listed == answers["stored"] == UPLOADS,
+    )  # fmt: skip
+
+
+FAULTS: Final[dict[str, Callable[[Path], Measured]]] = {
+    "`kill -9` of a sensor under load": killed_sensor,
+    f"database locked for {LOCKED_S:.0f} s": locked_database,
+    "disk full under a sensor": full_disk,
+    "times jump a day ahead, two back": clock_jumps,
+    "interface down and up": interface_down,
+    "corrupt flow file": corrupt_flow_file,
+    "`kill -9` of the server's process under load": killed_server,
+    "`kill -9` of a job": killed_job,
+    f"{STREAMS:,} event-stream clients": many_streams,
+    f"{UPLOADS} uploads at once": parallel_uploads,
+}
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a small file system in memory."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] + [
+        int(word)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        if task.name != str(pid)
+        for word in (task / "children").read_text().split()
+    ]
+
+
+def ask(server: Served, path: str, body: bytes | None = None) -> Any:
+    """Return what the server answers as JSON."""
+    request = Request(server.address + path, data=body, headers={"Content-Type": "application/json"})
+    with urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def put(server: Served, content: bytes, name: str) -> Any:
+    """Upload a file and return the answer."""
+    request = Request(f"{server.address}/api/v1/captures?name={name}", data=content, method="PUT")
+    request.add_header("Content-Type", "application/octet-stream")
+    with urlopen(request, timeout=120) as answer:
+        return json.load(answer)
+
+
+def asking(server: Served, stop: threading.Event, answers: Counter[str]) -> None:
+    """Ask for the status until somebody says stop."""
+    while not stop.is_set():
+        try:
+            ask(server, "/api/v1/status")
+        except (OSError, http.client.HTTPException):
+            answers["failed"] += 1
+            stop.wait(0.05)
+        else:
+            answers["200"] += 1
+
+
+def main() -> int:
+    """Print the table; return 1 when something was not as promised."""
+    wanted = sys.argv[1:]
+    print("| fault | lost | all is well again | as promised |\n|---|---|---|---|", flush=True)
+    broken = 0
+    for name, fault in FAULTS.items():
+        if wanted and fault.__name__ not in wanted:
+            continue
+        with tempfile.TemporaryDirectory(prefix="netsift-soak-") as folder:
+            try:
+                found = fault(Path(folder))
+            except (AssertionError, subprocess.CalledProcessError) as error:
+                found = Measured(f"not measured: {str(error)[:200]}", "", kept_word=False)
+        broken += not found.kept_word
+        print(f"| {name} | {found.lost} | {found.again} | {'yes' if found.kept_word else 'no'} |", flush=True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
