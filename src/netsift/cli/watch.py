@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -201,6 +201,8 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines about the traffic on standard error.")] = False,
 ) -> None:
     """Watch as :data:`HELP` says."""
+    from netsift.alerts.arp import ArpSearch
+    from netsift.capture.arp import ArpLog
     from netsift.kernels.jit import CONTEXT, METER
     from netsift.sources.live import LiveCounters
 
@@ -211,13 +213,14 @@ def watch(
     announce_compilation(METER, CONTEXT, quiet=quiet)
     # Whatever compiles does so before packets wait, and before this is a user who cannot read what was compiled.
     _compile()
-    stop, counters = threading.Event(), LiveCounters()
+    stop, counters, arp = threading.Event(), LiveCounters(), ArpLog()
+    settings = replace(settings, arp=arp)
     moments = open_source(target, capture, settings, counters, stop)
     looking = Looking(
         None if no_model else _loaded(model or default_model(), key),
         novelty_search(baseline, alert_budget, online, quiet=quiet),
         rate=false_positive_rate, required=model is not None, everything=everything, suppression=suppression,
-        meter=settings.meter,
+        meter=settings.meter, arp=ArpSearch(arp),
     )  # fmt: skip
     status = Status(_shown(target), counters)
     log = _log(output, output_format)

@@ -54,6 +54,7 @@ class Status:
             "flows ended early": counters.early_flows,
             "flows not looked at": self.losses.flows_not_looked_at,
             "suspicious flows without room": found.overflow if found else 0,
+            "ARP packets without room": found.arp_lost if found else 0,
             "context forgotten early": found.evicted if found else 0,
             "news waiting": self.losses.news_waiting,
         }
@@ -75,7 +76,7 @@ class Status:
             "flows": counters.flows,
             "live_flows": counters.live_flows,
             "lag_s": round(counters.lag_s, 3),
-            "lost": {name.replace(" ", "_"): count for name, count in self.drops().items()},
+            "lost": {name.replace(" ", "_").lower(): count for name, count in self.drops().items()},
             "files_read": counters.capture.inputs_read,
             "problem_count": counters.capture.problem_count,
             "problems": list(counters.capture.problems),

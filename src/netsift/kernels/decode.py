@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsift.kernels.arp import (
+    observe_arp,
+)
 from netsift.kernels.bytes import (
     big_endian_16,
     big_endian_32,
@@ -23,6 +26,7 @@ from netsift.kernels.jit import (
     inline_hostile_kernel,
 )
 from netsift.kernels.layout import (
+    ARP,
     BAD_IP_HEADER,
     BAD_IP_VERSION,
     DECODED,
@@ -311,7 +315,7 @@ def _clear_packet(packet):
 
 
 @inline_hostile_kernel
-def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
+def _decode_packet(buffer, record, inner, packet, scratch, fragments, key, observations, tally):
     """Decode one RECORD into ``packet``; return DECODED or the reason why it is skipped.
 
     With ``inner`` the innermost packet of a tunnel takes the place of the outer one whenever it can be decoded.
@@ -330,6 +334,8 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
     if ethertype != ETHERTYPE_IPV4:
         offset, version = encapsulation(buffer, offset, end, ethertype, packet)
         if offset < 0:
+            if offset == -ARP and version > 0:
+                observe_arp(buffer, version, end, record.time_ns, packet.vlan_id, observations, tally)
             return -offset
     transport, data_end = _network_layer(buffer, offset, end, wire_end - offset, version, packet, fragments, key)
     if transport < 0:
@@ -428,16 +434,17 @@ def _comes_first(high, low, port, other_high, other_low, other_port):
 
 
 @hostile_kernel
-def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key):
+def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key, observations, tally):
     """Decode ``records[:count]`` into ``packets``; return how many were decoded.
 
     ``counters`` (int64, one per SKIP_REASONS) is added to; ``packets`` must have room for ``count``. The records of the
-    decoded packets move to the front, so that ``records[i]`` is that of ``packets[i]``.
+    decoded packets move to the front, so that ``records[i]`` is that of ``packets[i]``. What ARP packets outside of
+    tunnels say goes into ``observations`` (ARP_OBSERVATION), counted in ``tally`` (``netsift.kernels.arp``).
     """
     decoded = 0
     for index in range(count):
         packet = packets[decoded]
-        reason = _decode_packet(buffer, records[index], inner, packet, scratch[0], fragments, key)
+        reason = _decode_packet(buffer, records[index], inner, packet, scratch[0], fragments, key, observations, tally)
         counters[reason] += 1
         if reason == DECODED:
             packet.hash = _hash_packet(packet, key)

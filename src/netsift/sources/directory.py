@@ -115,7 +115,7 @@ def _packets(
     stop: threading.Event,
     settled_s: float,
 ) -> Arrays:
-    decoding = PacketDecoding(random_key(), settings.inner_tunnels)
+    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
     while not stop.is_set():
         finished, present = finished_files(folder, settled_s, time.time_ns())
         for file in (one for one in finished if not journal.has(one)):

@@ -21,7 +21,7 @@ def interface_flows(
 ) -> Generator[Moment, None, None]:
     """Yield moments of an interface until ``stop`` is set, and then the flows that are left."""
     counters.interface = capture.counters
-    decoding = PacketDecoding(random_key(), settings.inner_tunnels)
+    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
     return live_flows(capture.batches(decoding, counters.capture, stop, BUFFERS), settings, counters)
 
 
@@ -37,7 +37,9 @@ def pipe_flows(settings: LiveSettings, counters: LiveCounters, stop: threading.E
 def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event) -> Arrays:
     source = PatientInput(stop)
     try:
-        reader = CaptureReader(source, PacketDecoding(random_key(), settings.inner_tunnels), counters.capture, BUFFERS)
+        reader = CaptureReader(
+            source, PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp), counters.capture, BUFFERS
+        )
     except InputError:
         if stop.is_set():
             return
