@@ -315,7 +315,7 @@ def _clear_packet(packet):
 
 
 @inline_hostile_kernel
-def _decode_packet(buffer, record, inner, packet, scratch, fragments, key, observations, tally):
+def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
     """Decode one RECORD into ``packet``; return DECODED or the reason why it is skipped.
 
     With ``inner`` the innermost packet of a tunnel takes the place of the outer one whenever it can be decoded.
@@ -334,8 +334,6 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key, obser
     if ethertype != ETHERTYPE_IPV4:
         offset, version = encapsulation(buffer, offset, end, ethertype, packet)
         if offset < 0:
-            if offset == -ARP and version > 0:
-                observe_arp(buffer, version, end, record.time_ns, packet.vlan_id, observations, tally)
             return -offset
     transport, data_end = _network_layer(buffer, offset, end, wire_end - offset, version, packet, fragments, key)
     if transport < 0:
@@ -346,6 +344,18 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key, obser
     if inner:
         _enter_tunnels(buffer, data_end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key)
     return DECODED
+
+
+@hostile_kernel
+def _observe(buffer, record, packet, observations, tally):
+    """Write down what the ARP packet of a record says; ``packet`` is overwritten."""
+    start = np.int64(record.offset)
+    end = start + np.int64(record.captured)
+    packet.vlan_id = NO_VLAN
+    offset, ethertype = link_layer(buffer, start, end, np.int64(record.link_type))
+    _, offset = encapsulation(buffer, offset, end, ethertype, packet)
+    if offset > 0:
+        observe_arp(buffer, offset, end, record.time_ns, packet.vlan_id, observations, tally)
 
 
 @hostile_kernel
@@ -444,11 +454,13 @@ def decode_records(buffer, records, count, inner, packets, scratch, counters, fr
     decoded = 0
     for index in range(count):
         packet = packets[decoded]
-        reason = _decode_packet(buffer, records[index], inner, packet, scratch[0], fragments, key, observations, tally)
+        reason = _decode_packet(buffer, records[index], inner, packet, scratch[0], fragments, key)
         counters[reason] += 1
         if reason == DECODED:
             packet.hash = _hash_packet(packet, key)
             if decoded != index:
                 records[decoded] = records[index]
             decoded += 1
+        elif reason == ARP:
+            _observe(buffer, records[index], packet, observations, tally)
     return decoded

@@ -157,7 +157,7 @@ class ArpSpoofing:
         claim = address.claims.get(packet.sender_hardware) if address is not None else None
         if claim is None or not claim.unasked or not packet.sender_address:
             return
-        if packet.time_ns - claim.last_ns <= nanoseconds(self.window_s):
+        if self._are_near(packet.time_ns, claim.last_ns):
             claim.questions += 1
             self._judge(packet, packet.target_address, claim)
 
@@ -190,17 +190,16 @@ class ArpSpoofing:
 
     def _noted(self, packet: ArpPacket) -> _Claim:
         """Return the claim that a packet goes on with, or begins, and count changes of the claimant."""
-        window_ns = nanoseconds(self.window_s)
         address = self._addresses.put(packet.claimed, self._addresses.get(packet.claimed) or _Address())
         hardware, now_ns = packet.sender_hardware, packet.time_ns
         claim = address.claims.pop(hardware, None)
-        if claim is None or now_ns - claim.last_ns > window_ns:
+        if claim is None or not self._are_near(now_ns, claim.last_ns):
             claim = _Claim(now_ns, now_ns)
         before = address.claims.get(address.latest)
-        if before is not None and now_ns - before.last_ns <= window_ns:
+        if before is not None and self._are_near(now_ns, before.last_ns):
             before.turns += 1
             claim.turns += 1
-        claim.last_ns = max(claim.last_ns, now_ns)
+        claim.last_ns = now_ns
         address.claims[hardware] = claim
         address.latest = hardware
         if len(address.claims) > _MOST_CLAIMANTS:
@@ -210,13 +209,16 @@ class ArpSpoofing:
             own[packet.sender_address] = now_ns
         return claim
 
+    def _are_near(self, first_ns: int, second_ns: int) -> bool:
+        return abs(first_ns - second_ns) <= nanoseconds(self.window_s)
+
     def _rival(self, packet: ArpPacket) -> int | None:
         """Return who claimed the same address last, within the window."""
         others = self._addresses[packet.claimed].claims.items()
         recent = [
             (claim.last_ns, hardware)
             for hardware, claim in others
-            if hardware != packet.sender_hardware and packet.time_ns - claim.last_ns <= nanoseconds(self.window_s)
+            if hardware != packet.sender_hardware and self._are_near(packet.time_ns, claim.last_ns)
         ]
         return max(recent)[1] if recent else None
 
@@ -245,9 +247,11 @@ class ArpSpoofing:
             lone = 0.0
         if claim.turns < self.turns or claim.disputed < self.claims:
             return lone
-        since_ns = packet.time_ns - nanoseconds(self.window_s)
         rivals = self._own.get((packet.vlan_id, claim.rival)) or {}
-        more = any(time_ns >= since_ns and own not in rivals for own, time_ns in self._own[packet.sender].items())
+        more = any(
+            own not in rivals and self._are_near(packet.time_ns, time_ns)
+            for own, time_ns in self._own[packet.sender].items()
+        )
         return claim.disputed / self.claims if more else lone
 
     def _middle(self, packet: ArpPacket, address: int, claim: _Claim) -> float:
@@ -256,15 +260,16 @@ class ArpSpoofing:
         for told, times in claim.told.items():
             other = self._addresses.get((packet.vlan_id, told))
             back = other.claims.get(packet.sender_hardware) if other is not None and told != address else None
-            if back is not None and packet.time_ns - back.last_ns <= nanoseconds(self.window_s):
+            if back is not None and self._are_near(packet.time_ns, back.last_ns):
                 most = max(most, min(times, back.told.get(address, 0)))
         return most / self.between
 
     def _spoofing(self, packet: ArpPacket, claim: _Claim) -> _Spoofing:
         found = self._found.put(packet.sender, self._found.get(packet.sender) or [])
-        if found and packet.time_ns - found[-1].end_ns <= nanoseconds(self.window_s):
+        if found and self._are_near(packet.time_ns, found[-1].end_ns):
             return found[-1]
-        found.append(_Spoofing(claim.unasked_ns, packet.time_ns, packets=claim.unasked - 1))
+        start_ns = min(claim.unasked_ns, packet.time_ns)
+        found.append(_Spoofing(start_ns, packet.time_ns, packets=claim.unasked - 1))
         del found[:-_MOST_CLAIMANTS]
         return found[-1]
 

@@ -85,18 +85,18 @@ class _Asker:
         """Note a question; return whether the address is new."""
         known = self.asked.get(address)
         if known is not None:
-            known.time_ns = max(known.time_ns, time_ns)
+            known.time_ns = time_ns
             self.asked.move_to_end(address)
             return False
         self.asked[address] = _Asked(time_ns, time_ns)
         self._count(address, _PENDING, 1)
         return True
 
-    def forget(self, before_ns: int) -> None:
-        """Forget what was asked before a time, and what is too much."""
+    def forget(self, now_ns: int, window_ns: int) -> None:
+        """Forget what was asked longer ago than the window, what has a time far from now, and what is too much."""
         while self.asked:
             address, asked = next(iter(self.asked.items()))
-            if asked.time_ns >= before_ns and len(self.asked) <= MOST_MEMBERS:
+            if abs(now_ns - asked.time_ns) <= window_ns and len(self.asked) <= MOST_MEMBERS:
                 return
             self._count(address, asked.state, -1)
             del self.asked[address]
@@ -196,11 +196,11 @@ class ArpSweep:
         asker = self._askers.put(packet.sender, self._askers.get(packet.sender) or _Asker())
         if packet.sender_address and len(asker.addresses) < _MOST_SENDERS:
             asker.addresses[packet.sender_address] = None
-        if asker.sweep is not None and packet.time_ns - asker.sweep.end_ns > nanoseconds(self.window_s):
+        if asker.sweep is not None and abs(packet.time_ns - asker.sweep.end_ns) > nanoseconds(self.window_s):
             self._end(packet.sender, asker)
         if asker.sweep is not None:
             asker.sweep.note(packet.target_address)
-        asker.forget(packet.time_ns - nanoseconds(self.window_s))
+        asker.forget(packet.time_ns, nanoseconds(self.window_s))
         if asker.ask(packet.target_address, packet.time_ns):
             self._waiting.append((packet.time_ns + nanoseconds(self.answer_s), packet.sender, packet.target_address))
             if len(self._waiting) > MOST_KEPT:
