@@ -103,7 +103,7 @@ def test_every_direct_dependency_is_pinned_and_no_other() -> None:
 
 
 def test_the_package_imports_only_what_it_declares() -> None:
-    extras = {"plots", "learners", "pandas", "polars"}
+    extras = {"plots", "learners", "pandas", "polars", "web"}
     declared = requirement_names(
         [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
     )

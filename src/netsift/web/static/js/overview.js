@@ -13,7 +13,7 @@ let before;
 
 watch("/api/v1/events", {
   status(status) {
-    live.textContent = "live";
+    if (!live.querySelector("a")) live.textContent = "live";
     put("jobs", `${status.jobs_running} running`);
     put("queued", status.jobs_queued);
     for (const [name, count] of Object.entries(status.severities)) put(`n-${name}`, count);
