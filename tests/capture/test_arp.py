@@ -75,7 +75,12 @@ def test_what_is_added_is_a_copy() -> None:
 
 def test_two_threads() -> None:
     log, taken = ArpLog(), 0
-    adding = threading.Thread(target=lambda: [log.add(observations(*range(10))) for _ in range(2000)])
+
+    def add() -> None:
+        for _ in range(2000):
+            log.add(observations(*range(10)))
+
+    adding = threading.Thread(target=add)
     adding.start()
     while adding.is_alive():
         taken += len(log.take())
