@@ -88,6 +88,10 @@ def test_an_alert_that_grows_keeps_its_id() -> None:
     assert first == {alert.detectors: alert.id for alert in alerts_of(packets)}
 
 
+def test_an_episode_below_its_limit_is_no_alert() -> None:
+    assert alerts_of(sweep(60, 0).ordered()) == []
+
+
 def test_vlans_are_told_apart() -> None:
     found = alerts_of(together(in_vlan(SPOOFING, 5), in_vlan(SPOOFING, 6)).ordered())
     assert len({alert.id for alert in found}) == len(found) == 2
