@@ -88,6 +88,10 @@ def test_an_alert_that_grows_keeps_its_id() -> None:
     assert first == {alert.detectors: alert.id for alert in alerts_of(packets)}
 
 
+def test_an_episode_below_its_limit_is_no_alert() -> None:
+    assert alerts_of(sweep(60, 0).ordered()) == []
+
+
 def test_vlans_are_told_apart() -> None:
     found = alerts_of(together(in_vlan(SPOOFING, 5), in_vlan(SPOOFING, 6)).ordered())
     assert len({alert.id for alert in found}) == len(found) == 2
@@ -100,10 +104,19 @@ def test_a_spoofer_without_an_address_of_its_own_is_named_by_its_hardware() -> N
     assert as_ecs(alert)["source"] == {"address": "02:aa:00:00:00:42"}
 
 
-def test_what_a_spoofer_stops_to_do_and_does_again_are_two_alerts() -> None:
-    later = [packet._replace(time_ns=packet.time_ns + 3_600 * 10**9) for packet in SPOOFING.packets]
-    found = alerts_of(replace(SPOOFING, packets=[*SPOOFING.packets, *later]).ordered())
-    assert [alert.detectors for alert in found] == [("arp_spoofing",)] * 2
+def test_what_stops_and_begins_again_are_two_alerts() -> None:
+    later = [packet._replace(time_ns=packet.time_ns + 5_000 * 10**9) for packet in BOTH.packets]
+    found = alerts_of(replace(BOTH, packets=[*BOTH.packets, *later]).ordered())
+    assert sorted(alert.detectors[0] for alert in found) == ["arp_spoofing"] * 2 + ["arp_sweep"] * 2
+
+
+def test_one_absurd_time_joins_nothing() -> None:
+    slow = sweep(60, 10, every_s=100).ordered()
+    far = slow[-1]._replace(time_ns=2**62, sender_hardware=slow[0].sender_hardware, target_address=9)
+    assert alerts_of([far, *slow]) == []
+    moved = disputed(9).ordered()
+    rival = moved[-1]._replace(time_ns=2**62, sender_hardware=5)
+    assert alerts_of([rival, *moved]) == []
 
 
 def search_of(segment: Segment, folder: Path) -> Detected:

@@ -62,6 +62,9 @@ def test_the_reverse_and_other_packets_say_nothing() -> None:
     within = ipv4(udp(b"\x08\0\0\0\0\0\1\0" + ethernet(PACKET_BYTES, 0x0806), (9, 4789)), 17)
     frames = [ethernet(PACKET_BYTES, 0x8035), ethernet(within), ethernet(ipv4(udp(b""), 17))]
     assert observed([Record(5, 1, len(one), one) for one in frames], 3) == ([], 0, 1)
+    for operation in (0, 3, 8, 256):
+        frame = ethernet(PACKET_BYTES[:6] + operation.to_bytes(2, "big") + PACKET_BYTES[8:], 0x0806)
+        assert observed([Record(5, 1, len(frame), frame)], 1) == ([], 0, 1)
 
 
 def test_what_finds_no_room_is_counted() -> None:

@@ -348,10 +348,9 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
 
 @hostile_kernel
 def _observe(buffer, record, packet, observations, tally):
-    """Write down what the ARP packet of a record says; ``packet`` is overwritten."""
+    """Write down what the ARP packet of a record says; ``packet`` is what was decoded of it, its tag."""
     start = np.int64(record.offset)
     end = start + np.int64(record.captured)
-    packet.vlan_id = NO_VLAN
     offset, ethertype = link_layer(buffer, start, end, np.int64(record.link_type))
     _, offset = encapsulation(buffer, offset, end, ethertype, packet)
     if offset > 0:

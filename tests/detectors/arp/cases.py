@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tests.detectors.arp.traffic import Segment, address, hardware
+from tests.detectors.arp.traffic import Segment
 
 
 class Case(NamedTuple):
@@ -302,11 +302,42 @@ def shared_addresses() -> Segment:
     virtual = (0x00005E000105, 0x00000C07AC05, 0x0007B4000101, 0x0007B4000102)
     for turn in range(200):
         client = 30 + turn % 20
-        segment.ask(turn * 2, client, ROUTER)
-        segment.reply(turn * 2 + 0.001, 0, ROUTER, client, sender=virtual[turn % 4])
-        segment.reply(turn * 2 + 1, 0, ROUTER, client + 1, sender=virtual[(turn + 1) % 4])
-        segment.ask(turn * 2 + 1.5, 2 + turn % 2, client)
-        segment.ask(turn * 2 + 1.6, 2 + turn % 2, client, claiming=ROUTER)
+        segment.ask(turn * 0.5, client, ROUTER)
+        segment.reply(turn * 0.5 + 0.001, 0, ROUTER, client, sender=virtual[turn % 4])
+        segment.reply(turn * 0.5 + 0.2, 0, ROUTER, client + 1, sender=virtual[(turn + 1) % 4])
+        segment.ask(turn * 0.5 + 0.3, 2 + turn % 2, client)
+        segment.ask(turn * 0.5 + 0.4, 2 + turn % 2, client, claiming=ROUTER)
+    return segment
+
+
+def mirrored_conflict() -> Segment:
+    """Return a server that uses the address of a printer, in traffic which a mirror port delivers twice."""
+    segment = Segment()
+    for turn in range(100):
+        for copy_s in (0, 0.0005):
+            segment.ask(turn * 3 + copy_s, 30 + turn % 9, 50)
+            segment.reply(turn * 3 + 0.001 + copy_s, 20, 50, 30 + turn % 9)
+            segment.reply(turn * 3 + 0.002 + copy_s, 21, 50, 30 + turn % 9)
+            segment.ask(turn * 3 + 1 + copy_s, 20, 30)
+    return segment
+
+
+def new_address() -> Segment:
+    """Return a host that is given another address, and asks for who has its old one."""
+    segment = Segment()
+    for turn in range(5):
+        segment.exchange(turn, 20, ROUTER)
+        segment.ask(100 + turn, 20, 20, claiming=40)
+    return segment
+
+
+def proxy_seen_from_one_side() -> Segment:
+    """Return a proxy of which only the answers are seen, for different hosts to different others."""
+    segment = Segment()
+    for turn in range(40):
+        segment.reply(turn * 20, ROUTER, 50, 30)
+        segment.reply(turn * 20 + 1, ROUTER, 30, 40)
+        segment.reply(turn * 20 + 2, ROUTER, 40, 50)
     return segment
 
 
@@ -378,9 +409,47 @@ LOOK_ALIKES: Final = tuple(
     for make in (
         outside_scan, polling, polling_unseen, starting, departed, wide_netmask, proxy_for_all, leases, conflict,
         two_cards, bonded_cards, shared_addresses, failing_over, sleep_proxy, local_proxy, same_addresses_in_two_vlans,
-        repeated_by_the_mirror,
+        repeated_by_the_mirror, mirrored_conflict, new_address, proxy_seen_from_one_side,
     )
 )  # fmt: skip
 """Ordinary traffic that must stay silent."""
 
-__all__ = ["CASES", "LOOK_ALIKES", "address", "hardware"]
+
+def popular_sweeper() -> Segment:
+    """Return a sweep by a server that others ask for, but fewer than ask for the router."""
+    segment = sweep(50, at_s=100)
+    for number in range(8):
+        segment.exchange(number, 20 + number, ROUTER)
+        if number < 5:
+            segment.exchange(10 + number, 20 + number, ATTACKER)
+    return segment
+
+
+def asked_back() -> Segment:
+    """Return a sweep that found hosts which then ask for the sweeper."""
+    segment = sweep(50, 8)
+    for number in range(8):
+        segment.exchange(5 + number, 10 + number, ATTACKER)
+    return segment
+
+
+def drowned_questions() -> Segment:
+    """Return a spoofer that repeats itself so often that each question is just before some of its replies."""
+    segment = disputed(0)
+    for turn in range(100):
+        segment.exchange(turn * 4, VICTIM, ROUTER)
+        for repeat in range(1, 8):
+            segment.reply(turn * 4 + repeat * 0.5, ATTACKER, ROUTER, VICTIM)
+    return segment
+
+
+def both_ways() -> Segment:
+    """Return a spoofer that puts itself between two hosts, forgets nothing, and is never contradicted."""
+    return in_the_middle(100)
+
+
+ATTACKS: Final = (
+    ("arp_sweep", popular_sweeper), ("arp_sweep", asked_back), ("arp_spoofing", drowned_questions),
+    ("arp_spoofing", both_ways),
+)  # fmt: skip
+"""Attacks that ordinary traffic around them does not hide."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from netsift.detectors.arp import arp_detectors
 from netsift.detectors.arp.base import ArpDetector
 from netsift.models.taxonomy import NAMES
-from tests.detectors.arp.cases import CASES, LOOK_ALIKES, Case, LookAlike
-from tests.detectors.arp.traffic import found
+from tests.detectors.arp.cases import ATTACKS, CASES, LOOK_ALIKES, Case, LookAlike
+from tests.detectors.arp.traffic import Segment, found
 
 
 def named(name: str) -> ArpDetector:
@@ -41,6 +42,11 @@ def test_limits(case: Case) -> None:
 def test_look_alikes_are_silent(look_alike: LookAlike) -> None:
     for detector in arp_detectors():
         assert [one.reason for one in found(detector, look_alike.make())] == []
+
+
+@pytest.mark.parametrize(("name", "make"), ATTACKS)
+def test_attacks_are_found_among_ordinary_traffic(name: str, make: Callable[[], Segment]) -> None:
+    assert len(found(named(name), make())) == 1
 
 
 def test_descriptions() -> None:
