@@ -43,7 +43,7 @@ def test_the_slice_holds_the_flows_of_the_alert(run: Program, alerts: Path, tmp_
     assert done.status == 0
     flows = pa.Table.from_batches(read_flows(output)).select(["src_ip", "dst_ip", "dst_port", "packets"]).to_pylist()
     packets = sum(flow["packets"] for flow in flows)
-    assert f"10,146 packets read, {packets} of {alert['id']} written" in done.errors
+    assert f"10,146 packets read, {packets:,} of {alert['id']} written" in done.errors
     assert packets >= alert["packets"]
     hosts = {*alert["sources"], *alert["targets"]}
     assert all({flow["src_ip"], flow["dst_ip"]} <= hosts for flow in flows)

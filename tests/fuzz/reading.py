@@ -86,4 +86,12 @@ def _read(source: BytesInput | OpenedInput, decoding: PacketDecoding) -> Reading
     except InputError as error:
         return Reading(np.empty(0, PACKET), counters, str(error))
     packets = b"".join(array.tobytes() for array in reader.batches())
-    return Reading(np.frombuffer(packets, PACKET), counters)
+    return Reading(_without_padding(np.frombuffer(packets, PACKET)), counters)
+
+
+def _without_padding(packets: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return packets whose bytes can be compared: between the fields stands whatever was in memory before."""
+    clean = np.zeros(len(packets), PACKET)
+    for name in PACKET.names or ():
+        clean[name] = packets[name]
+    return clean

@@ -139,22 +139,25 @@ def _runs(ordered: Sequence[Alert], places: Sequence[int]) -> Iterator[list[int]
 def spreading(alerts: Iterable[Alert]) -> Iterator[Alert]:
     """Yield an alert for every host that begins to do what was done to it, as behaviour detectors saw it.
 
-    A model that is wrong about one kind of traffic is wrong about it on every host; that is no worm.
+    Who has not done it for longer than the gap between alerts of an incident begins anew. A model that is wrong about
+    one kind of traffic is wrong about it on every host; that is no worm.
     """
     ordered = sorted(alerts, key=lambda alert: (alert.start_ns, alert.id))
     done_to: dict[tuple[str, str], Alert] = {}
-    known: set[tuple[str, str]] = set()
+    last_ns: dict[tuple[str, str], int] = {}
     for alert in ordered:
         if alert.detectors == (MODEL,):
             continue
         for host in _actors(alert):
-            before = done_to.get((host, alert.category))
-            if before is not None and (host, alert.category) not in known and _follows(before, alert):
+            key = (host, alert.category)
+            before, begins = done_to.get(key), key not in last_ns or alert.start_ns > last_ns[key] + LINK_GAP_NS
+            if before is not None and begins and _follows(before, alert):
                 yield _spread(host, before, alert)
-            known.add((host, alert.category))
-        if alert.category in _ATTEMPTS:
-            for host in alert.targets:
-                done_to.setdefault((host, alert.category), alert)
+            last_ns[key] = max(alert.end_ns, last_ns.get(key, alert.end_ns))
+        for host in alert.targets if alert.category in _ATTEMPTS else ():
+            key = (host, alert.category)
+            if key not in done_to or alert.start_ns > done_to[key].end_ns + LINK_GAP_NS:
+                done_to[key] = alert
 
 
 def _spread(host: str, before: Alert, alert: Alert) -> Alert:
