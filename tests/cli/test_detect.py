@@ -24,6 +24,8 @@ from netsift.errors import InputError, OutputError, UsageError
 from netsift.models.bundle import load_bundle, save_bundle
 from netsift.sources.flows import read_flows
 from tests.cli.running import Program
+from tests.detectors.arp.cases import polling, sweep
+from tests.detectors.arp.traffic import capture_of
 from tests.fuzz import frames
 from tests.fuzz.seeds import pcap
 from tests.models.fitted import small_bundle
@@ -209,6 +211,18 @@ def test_why_nothing_was_looked_at_is_said(run: Program, model: Path, tmp_path: 
     assert "3 packets read, 0 metered, 3 skipped: 3 arp" in done.errors
     assert "nothing found" not in done.errors
     assert done.text == ""
+
+
+def test_arp_packets_are_looked_at_without_any_flow(run: Program, tmp_path: Path) -> None:
+    path = capture_of(sweep(60, 10).ordered(), tmp_path / "arp.pcap")
+    done = run(
+        "detect", path, "--no-model", "--no-suppressions", "--stats", tmp_path / "stats.json", "--fail-on", "low"
+    )
+    assert done.status == 4
+    assert "asked by ARP for 70 addresses" in " ".join(done.text.split())
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert (stats["flows"], stats["arp_packets"], stats["arp_packets_without_room"]) == (0, stats["packets_read"], 0)
+    assert run("detect", capture_of(polling().ordered(), path), "--no-model", "--no-suppressions").text == ""
 
 
 def test_quiet_says_nothing_but_the_findings(run: Program, model: Path, flows: Path) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -131,44 +130,11 @@ def test_the_view_has_rates_losses_notes_and_incidents(tmp_path: Path) -> None:
         assert words in shown
 
 
-class Kept:
-    """A sink that keeps flows in memory."""
-
-    def __init__(self) -> None:
-        """Start with none."""
-        self.batches: list[pa.RecordBatch] = []
-        self.flushed = 0
-
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Keep a batch."""
-        self.batches.append(batch)
-
-    def flush(self) -> None:
-        """Count."""
-        self.flushed += 1
-
-
 def looking() -> Looking:
     """Return behaviour detectors only."""
     return Looking(
         None, None, rate=0.01, required=False, everything=False, suppression=Suppression(), meter=MeterSettings()
     )
-
-
-def test_flows_go_to_the_sink_once_and_it_is_flushed(tmp_path: Path) -> None:
-    batches = syn_scan(40).batches(tmp_path)
-
-    def moments() -> Generator[Moment, None, None]:
-        for batch in batches:
-            yield Moment(0, flows=batch, running=(batch,))
-
-    status, sink = Status("eth0", counters()), Kept()
-    Watching(looking(), status, PlainView(status.counters, quiet=True, silent=True), Stop(),
-             flow_sink=sink).run(moments())  # fmt: skip
-    assert pa.Table.from_batches(sink.batches) == pa.Table.from_batches(batches)
-    assert sink.flushed == 1
-    assert status.found is not None
-    assert [one.category for one in status.found.alerts] == ["scan"]
 
 
 def test_what_is_left_when_the_time_is_over_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from netsift.kernels.layout import FRAGMENT_ENTRY, NO_VLAN, PACKET, RECORD, SKIP
 from netsift.kernels.link import encapsulation
 from tests.flows.traffic import busy
 from tests.flows.writing import ethernet, ipv4, ipv6, tcp, udp
+from tests.kernels.arp_rooms import no_arp
 from tests.kernels.test_meter import packet_array
 from tests.naive import Packet, Record, decode_all
 
@@ -37,7 +38,7 @@ def decoded(records: list[Record], *, inner: bool) -> tuple[Any, dict[str, int]]
     counters = np.zeros(len(SKIP_REASONS), np.int64)
     count = decode_records(
         buffer, array, len(records), inner, packets, np.zeros(1, PACKET), counters, np.zeros(64, FRAGMENT_ENTRY),
-        np.zeros(2, np.uint64),
+        np.zeros(2, np.uint64), *no_arp(),
     )  # fmt: skip
     assert count == counters[0]
     assert array["time_ns"][:count].tolist() == packets["time_ns"][:count].tolist()

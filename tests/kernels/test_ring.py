@@ -21,6 +21,7 @@ from netsift.kernels.meter import pass_time
 from netsift.kernels.ring import RING, scan_ring_block
 from tests.flows.engine import rows_of
 from tests.flows.traffic import busy
+from tests.kernels.arp_rooms import no_arp
 from tests.naive import Record
 from tests.naive.ring import read_block
 
@@ -136,7 +137,9 @@ def test_packets_of_a_block_are_those_of_a_file() -> None:
     packets, reasons = np.empty(300, PACKET), np.zeros(len(SKIP_REASONS), np.int64)
     key = np.zeros(2, np.uint64)
     fragments = np.zeros(64, FRAGMENT_ENTRY)
-    count = decode_records(memory, found, 300, False, packets, np.zeros(1, PACKET), reasons, fragments, key)
+    count = decode_records(
+        memory, found, 300, False, packets, np.zeros(1, PACKET), reasons, fragments, key, *no_arp(),
+    )  # fmt: skip
     assert reasons.sum() == 300
     assert 200 < count == reasons[0]
 
@@ -149,7 +152,9 @@ def packets_of(records: list[Record]) -> Any:
     _, count = scan_ring_block(memory, found, walk)
     packets, reasons = np.empty(count, PACKET), np.zeros(len(SKIP_REASONS), np.int64)
     fragments, key = np.zeros(64, FRAGMENT_ENTRY), np.zeros(2, np.uint64)
-    decoded = decode_records(memory, found, count, False, packets, np.zeros(1, PACKET), reasons, fragments, key)
+    decoded = decode_records(
+        memory, found, count, False, packets, np.zeros(1, PACKET), reasons, fragments, key, *no_arp(),
+    )  # fmt: skip
     return packets[:decoded]
 
 

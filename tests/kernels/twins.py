@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests.naive.arp import observe_arp
 from tests.naive.containers import read_records
 from tests.naive.context import context_rows, is_group
 from tests.naive.decode import decode_all, join_fragments
@@ -64,6 +65,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "little_endian_64": unsigned,
     "mean_and_deviation": mean_and_deviation,
     "meter_packets": meter,
+    "observe_arp": observe_arp,
     "oldest_flow": oldest_flow,
     "path_lengths": path_lengths,
     "pass_time": meter,

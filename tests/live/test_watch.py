@@ -16,6 +16,8 @@ import pytest
 
 from netsift.cli.warmup import warmup
 from netsift.flows.settings import MeterSettings
+from tests.detectors.arp.cases import disputed, sweep
+from tests.detectors.arp.traffic import capture_of, together
 from tests.detectors.behaviour.cases import syn_scan
 from tests.flows.engine import engine
 from tests.flows.traffic import busy
@@ -150,6 +152,18 @@ def test_several_processes_see_everything_once(tmp_path: Path) -> None:
     assert stats["lost"]["dropped_by_the_kernel"] == 0
     # Both directions of a flow came to the same process. On a busy machine there was no time to look at the last ones.
     assert stats["flows"] + stats["live_flows"] == len(rows)
+
+
+@pytest.mark.parametrize("options", [(), ("--fanout", 2)])
+def test_what_arp_packets_show_is_told(options: tuple[object, ...], tmp_path: Path) -> None:
+    sent = capture_of(together(sweep(60, 10), disputed(40, every_s=0.05)).ordered(), tmp_path / "arp.pcap")
+    with network() as made, watching(made, tmp_path, *options) as watch:
+        made.send(sent)
+        wait_for(lambda: {"scan", "other"} <= {one["category"] for one in watch.alerts}, "both alerts")
+        watch.ends()
+    detectors = {name for one in watch.alerts for name in one["detectors"]}
+    assert detectors == {"arp_sweep", "arp_spoofing"}
+    assert watch.stats["lost"]["arp_packets_without_room"] == 0
 
 
 def test_rights_are_given_up(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from .containers import Record
 MAXIMUM_LAYERS: Final = 8
 
 IPV4, IPV6, ETHERNET = 0x0800, 0x86DD, 0x6558
-_ARP: Final = (0x0806, 0x8035)
+_ARP, _REVERSE_ARP = 0x0806, 0x8035
 _VLAN: Final = (0x8100, 0x88A8, 0x9100)
 _MPLS: Final = (0x8847, 0x8848)
 _PPPOE_SESSION = 0x8864
@@ -26,6 +26,14 @@ class SkippedError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ArpError(SkippedError):
+    """A frame that holds an ARP packet, which lies at ``offset`` of ``view``."""
+
+    def __init__(self, view: View, offset: int) -> None:
+        super().__init__("arp")
+        self.view, self.offset = view, offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +158,9 @@ def _ether_type(view: View, offset: int, ether_type: int) -> IpStart:
     while True:
         if ether_type in (IPV4, IPV6):
             return IpStart(view, offset, 4 if ether_type == IPV4 else 6)
-        if ether_type in _ARP:
+        if ether_type == _ARP:
+            raise ArpError(view, offset)
+        if ether_type == _REVERSE_ARP:
             raise SkippedError("arp")
         if ether_type == _PPPOE_SESSION:
             return _pppoe(view, offset)

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netsift.alerts.arp import ArpSearch
 from netsift.alerts.behaviour import BehaviourSearch
 from netsift.alerts.finding import Finding
 from netsift.alerts.from_model import MODEL, alert_of
@@ -42,7 +43,8 @@ class Detected:
     (docs/context.md). Where flows lack ``missing_columns``, behaviours were not looked for, and where they lack
     ``missing_features``, the model did not see them. ``usual`` alerts were left out because the baseline knows what
     they tell. ``doubted`` are the model's alerts of the unconfirmed flows. ``forgotten`` alerts ended so long ago that
-    a search without end has let them go; their flows are still counted.
+    a search without end has let them go; their flows are still counted. Of ``arp_packets`` that were to be looked at,
+    ``arp_lost`` found no room.
     """
 
     flows: int
@@ -60,6 +62,8 @@ class Detected:
     usual: int = 0
     doubted: tuple[Alert, ...] = ()
     forgotten: int = 0
+    arp_packets: int = 0
+    arp_lost: int = 0
 
 
 def detect(
@@ -70,6 +74,7 @@ def detect(
     everything: bool = False,
     suppression: Suppression | None = None,
     novelty: NoveltySearch | None = None,
+    arp: ArpSearch | None = None,
 ) -> Detected:
     """Show every batch to the behaviour detectors and the model, and make incidents of what no rule suppresses.
 
@@ -78,7 +83,7 @@ def detect(
     Raises:
         InputError: a batch lacks columns that are needed; all of them are named.
     """
-    search = IncidentSearch(behaviours, model, everything=everything, suppression=suppression, novelty=novelty)
+    search = IncidentSearch(behaviours, model, everything=everything, suppression=suppression, novelty=novelty, arp=arp)
     for batch in batches:
         search.add(batch)
     return search.found()
@@ -90,6 +95,7 @@ class _Past:
 
     seen: list[Alert] = field(default_factory=list)
     strange: list[Alert] = field(default_factory=list)
+    beside: list[Alert] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     too_few: int = 0
     unconfirmed: int = 0
@@ -101,13 +107,18 @@ class _Past:
         def stays(alert: Alert) -> bool:
             return alert.id in living or alert.end_ns + LINK_GAP_NS >= before_ns
 
-        total = len(self.seen) + len(self.strange) + len(self.findings)
+        total = self._kept
         findings = [(alert_of(finding), finding) for finding in self.findings]
         self.unconfirmed += sum(alert.flows for alert, _ in findings if alert.id in doubted and not stays(alert))
         self.findings = _newest([finding for alert, finding in findings if stays(alert)])
         self.seen = _newest([alert for alert in self.seen if stays(alert)])
         self.strange = _newest([alert for alert in self.strange if stays(alert)])
-        self.forgotten += total - len(self.seen) - len(self.strange) - len(self.findings)
+        self.beside = _newest([alert for alert in self.beside if stays(alert)])
+        self.forgotten += total - self._kept
+
+    @property
+    def _kept(self) -> int:
+        return len(self.seen) + len(self.strange) + len(self.beside) + len(self.findings)
 
 
 class IncidentSearch:
@@ -115,6 +126,7 @@ class IncidentSearch:
 
     ``everything`` makes alerts of low severity also of what the model flagged and is not believed. ``novelty`` judges
     the flows beside a baseline; it looks at them with the context columns of ``behaviours``, which must be there.
+    ``arp`` looks at the ARP packets that come beside the flows.
     ``fresh`` makes a search with nothing seen yet, for flows that still run (:meth:`add_running`).
 
     Memory is that of the detectors as long as :meth:`forget` is called from time to time; what came of the flows does
@@ -130,10 +142,11 @@ class IncidentSearch:
         everything: bool = False,
         suppression: Suppression | None = None,
         novelty: NoveltySearch | None = None,
+        arp: ArpSearch | None = None,
         fresh: Callable[[], IncidentSearch] | None = None,
     ) -> None:
         """Start without any flow seen."""
-        self._behaviours, self._model, self._novelty = behaviours, model, novelty
+        self._behaviours, self._model, self._novelty, self._arp = behaviours, model, novelty, arp
         self._everything = everything
         self._suppression = suppression or Suppression()
         self._fresh = fresh
@@ -154,6 +167,8 @@ class IncidentSearch:
             self._novelty.add(view, self._behaviours.alerts)
         if self._model is not None:
             self._model.add(batch)
+        if self._arp is not None and self._arp.log.waiting:
+            self._arp.look(_latest_ns(batch))
 
     def add_running(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Show flows that still run; they replace those shown before and count nowhere.
@@ -172,7 +187,9 @@ class IncidentSearch:
         self._running = tuple(replace(alert, reason=f"{alert.reason} (still running)") for alert in found.alerts)
 
     def found(self) -> Detected:
-        """Return what was found so far; nothing changes by it."""
+        """Return what was found so far, ARP packets that wait included; nothing else changes by it."""
+        if self._arp is not None:
+            self._arp.look()
         behaviours, model, novelty, past = self._behaviours, self._model, self._novelty, self._past
         settled = model.settle(with_too_few=True) if model is not None else None
         findings = [*past.findings, *(settled.findings if settled else ())]
@@ -184,7 +201,8 @@ class IncidentSearch:
         believed, unconfirmed = _believed(seen, findings, least_score, alone=behaviours is None or bool(blind))
         doubted = _doubted(findings, unconfirmed) if self._everything else []
         strange = [*past.strange, *(novelty.alerts() if novelty is not None else ())]
-        found = [*seen, *believed, *doubted, *strange]
+        beside = [*past.beside, *(self._arp.alerts() if self._arp is not None else ())]
+        found = [*seen, *believed, *doubted, *strange, *beside]
         found += [alert for alert in self._running if not any(_is_said_by(alert, other) for other in found)]
         self._suppression.hidden.clear()
         alerts, suppressed = self._suppression.split([*found, *spreading(found)])
@@ -206,6 +224,8 @@ class IncidentSearch:
             usual=len(usual),
             doubted=tuple(unconfirmed),
             forgotten=past.forgotten,
+            arp_packets=self._arp.log.observed if self._arp is not None else 0,
+            arp_lost=self._arp.log.lost if self._arp is not None else 0,
         )
 
     def suppress(self, suppression: Suppression) -> None:
@@ -227,6 +247,8 @@ class IncidentSearch:
             past.seen += self._behaviours.expire(before_ns)
         if self._novelty is not None:
             past.strange += self._novelty.expire(before_ns)
+        if self._arp is not None:
+            past.beside += self._arp.expire(before_ns)
         for finding in self._model.expire(before_ns) if self._model is not None else ():
             if finding.too_few:
                 past.too_few += finding.flows
@@ -236,6 +258,14 @@ class IncidentSearch:
         past.keep(
             {member for one in growing for member in one.members}, {alert.id for alert in found.doubted}, before_ns
         )
+
+
+def _latest_ns(batch: pa.RecordBatch) -> int | None:
+    """Return when the last of the flows had its last packet, None where there is none or it is not known."""
+    if "end_time" not in batch.schema.names or not batch.num_rows:
+        return None
+    latest: int | None = pc.max(pc.cast(batch.column("end_time"), pa.int64())).as_py()
+    return latest
 
 
 Aged = TypeVar("Aged", Alert, Finding)

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from netsift.capture import filters
+from netsift.capture.arp import ArpTap
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.reader import PACKETS_PER_BATCH, PacketDecoding
 from netsift.capture.ring import LEAST_SNAP_LENGTH, MOST_SNAP_LENGTH, PacketRing, RingCounters, blocks_for
@@ -150,12 +151,13 @@ class InterfaceCapture:
         self._bind()
         counters.inputs_read += 1
         arrays = cycle([np.empty(PACKETS_PER_BATCH, PACKET) for _ in range(buffers)])
+        tap = ArpTap(decoding.arp, PACKETS_PER_BATCH)
         try:
             while not stop.is_set():
-                yield from self._round(decoding, counters, arrays)
+                yield from self._round(decoding, counters, arrays, tap)
             # What came before the stop lies in a block that is handed over when its time is up.
             self._ring.wait(2 * BLOCK_TIMEOUT_MS / 1000)
-            yield from self._round(decoding, counters, arrays)
+            yield from self._round(decoding, counters, arrays, tap)
         finally:
             self._ring.count()
             self._ring.close()
@@ -171,7 +173,7 @@ class InterfaceCapture:
         return self._block[start : start + int(record["captured"])].tobytes()
 
     def _round(
-        self, decoding: PacketDecoding, counters: CaptureCounters, arrays: Iterator[Array]
+        self, decoding: PacketDecoding, counters: CaptureCounters, arrays: Iterator[Array], tap: ArpTap
     ) -> Iterator[tuple[Array, Array]]:
         """Wait a moment and take what is ready, or say that there is nothing."""
         ready = self._wait()
@@ -182,10 +184,10 @@ class InterfaceCapture:
         for block in self._ring.ready_blocks():
             self._block = block
             self._walk["position"] = 0
-            yield from self._decoded(block, decoding, counters, arrays)
+            yield from self._decoded(block, decoding, counters, arrays, tap)
 
     def _decoded(
-        self, block: Array, decoding: PacketDecoding, counters: CaptureCounters, arrays: Iterator[Array]
+        self, block: Array, decoding: PacketDecoding, counters: CaptureCounters, arrays: Iterator[Array], tap: ArpTap
     ) -> Iterator[tuple[Array, Array]]:
         status = -1
         while status != DONE:
@@ -193,8 +195,9 @@ class InterfaceCapture:
             packets = next(arrays)
             decoded = decode_records(
                 block, self._records, count, decoding.inner, packets, self._scratch, self._reasons,
-                decoding.fragments, decoding.key,
+                decoding.fragments, decoding.key, tap.observations, tap.tally,
             )  # fmt: skip
+            tap.pass_on()
             self._account(counters)
             if decoded:
                 yield packets[:decoded], self._records[:decoded]

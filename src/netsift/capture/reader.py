@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from netsift.capture.arp import ArpLog, ArpTap
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.streams import ByteStream
 from netsift.errors import InputError
@@ -60,11 +61,13 @@ class PacketDecoding:
     ``inner`` meters the innermost packet of a tunnel in place of the outer one; ``key`` (uint64, shape (2,)) keys the
     hashes.
     ``fragments`` (FRAGMENT_ENTRY) is shared by captures that follow one another: a datagram may go on in the next file.
+    What ARP packets say goes into ``arp``.
     """
 
     key: Array
     inner: bool = False
     fragments: Array = field(default_factory=lambda: np.zeros(_FRAGMENT_ENTRIES, FRAGMENT_ENTRY))
+    arp: ArpLog | None = None
 
 
 class CaptureReader:
@@ -87,6 +90,7 @@ class CaptureReader:
         self._records = np.empty(PACKETS_PER_BATCH, RECORD)
         self._packets = cycle([np.empty(PACKETS_PER_BATCH, PACKET) for _ in range(buffers)])
         self._scratch = np.zeros(1, PACKET)
+        self._arp = ArpTap(decoding.arp, PACKETS_PER_BATCH)
         self._scanner = np.zeros(1, SCANNER)
         self._interfaces = np.zeros(_MOST_INTERFACES, INTERFACE)
         self._reasons = np.zeros(len(SKIP_REASONS), np.int64)
@@ -131,8 +135,9 @@ class CaptureReader:
                 status, count = containers.scan_pcap(self._buffer, self._end, self._final, self._records, self._scanner)
             decoded = decode_records(
                 self._buffer, self._records, count, self._decoding.inner, packets, self._scratch, self._reasons,
-                self._decoding.fragments, self._decoding.key,
+                self._decoding.fragments, self._decoding.key, self._arp.observations, self._arp.tally,
             )  # fmt: skip
+            self._arp.pass_on()
             if decoded:
                 yield packets[:decoded], self._records[:decoded]
                 packets = next(self._packets)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from netsift.alerts.log import AlertLog
     from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.suppression import Suppression
+    from netsift.capture.arp import ArpLog
     from netsift.capture.kept import Keep
     from netsift.capture.settings import CaptureSection
     from netsift.config import Configuration, Loaded
@@ -234,6 +236,7 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines about the traffic on standard error.")] = False,
 ) -> None:
     """Watch as :data:`HELP` says."""
+    from netsift.capture.arp import ArpLog
     from netsift.config import load
     from netsift.sources.live import LiveCounters
 
@@ -247,10 +250,10 @@ def watch(
     if stats is not None:
         refuse_unwritable(stats)
     _compile(quiet=quiet)
-    stop, counters = Stop(), LiveCounters()
-    moments = open_source(target, values.capture, settings_in_force(values), counters, stop)
+    stop, counters, arp = Stop(), LiveCounters(), ArpLog()
+    moments = open_source(target, values.capture, replace(settings_in_force(values), arp=arp), counters, stop)
     novelty = novelty_search(values.detection.baseline, alert_budget, online, quiet=quiet)
-    looking = _looking(values, novelty, suppression, with_model=not no_model)
+    looking = _looking(values, novelty, suppression, arp, with_model=not no_model)
     status = Status(_shown(target), counters)
     log = _log(output, output_format)
     with recording(target, loaded, status, looking, flows=keep_flows) as (kept, report):
@@ -268,13 +271,15 @@ def watch(
 
 
 def _looking(
-    values: Configuration, novelty: NoveltySearch | None, suppression: Suppression, *, with_model: bool
+    values: Configuration, novelty: NoveltySearch | None, suppression: Suppression, arp: ArpLog, *, with_model: bool
 ) -> Looking:
+    from netsift.alerts.arp import ArpSearch
+
     chosen = values.detection
     return Looking(
         _loaded(chosen.model or default_model(), chosen.key) if with_model else None, novelty,
         rate=chosen.false_positive_rate, required=chosen.model is not None, everything=chosen.everything,
-        suppression=suppression, meter=values.flows,
+        suppression=suppression, meter=values.flows, arp=ArpSearch(arp),
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from netsift.files import whole_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from netsift.alerts.arp import ArpSearch
     from netsift.alerts.detection import Detected, IncidentSearch
     from netsift.alerts.log import AlertLog
     from netsift.alerts.novelty import NoveltySearch
@@ -77,8 +78,11 @@ class Looking:
         everything: bool,
         suppression: Suppression,
         meter: MeterSettings,
+        arp: ArpSearch | None = None,
     ) -> None:
-        """Start with nothing seen; ``scores`` may be set to have the model's scores summed up.
+        """Start with nothing seen; ``arp`` looks at the ARP packets that come beside the flows.
+
+        ``scores`` may be set to have the model's scores summed up.
 
         ``rate`` is the share of ordinary flows that the model may flag; UsageError for one that it does not have.
         """
@@ -94,7 +98,7 @@ class Looking:
             except InputError as error:
                 raise UsageError(f"--false-positive-rate: {error}") from error
         self._tracker = _tracker(bundle, None)
-        self._search = self._made(suppression, novelty)
+        self._search = self._made(suppression, novelty, arp)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Look at flows that have ended."""
@@ -131,7 +135,9 @@ class Looking:
         """Forget what no flow can change any more that is still to come, and what came of it where it is long over."""
         self._search.forget(now_ns - self._memory_ns, found)
 
-    def _made(self, suppression: Suppression | None, novelty: NoveltySearch | None) -> IncidentSearch:
+    def _made(
+        self, suppression: Suppression | None, novelty: NoveltySearch | None, arp: ArpSearch | None
+    ) -> IncidentSearch:
         from netsift.alerts.behaviour import BehaviourSearch
         from netsift.alerts.detection import IncidentSearch
         from netsift.alerts.pipeline import ModelSearch
@@ -148,6 +154,7 @@ class Looking:
             everything=self._everything,
             suppression=suppression,
             novelty=novelty,
+            arp=arp,
             fresh=self._fresh,
         )
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsift.kernels.arp import (
+    observe_arp,
+)
 from netsift.kernels.bytes import (
     big_endian_16,
     big_endian_32,
@@ -23,6 +26,7 @@ from netsift.kernels.jit import (
     inline_hostile_kernel,
 )
 from netsift.kernels.layout import (
+    ARP,
     BAD_IP_HEADER,
     BAD_IP_VERSION,
     DECODED,
@@ -343,6 +347,18 @@ def _decode_packet(buffer, record, inner, packet, scratch, fragments, key):
 
 
 @hostile_kernel
+def _observe(buffer, record, packet, observations, tally):
+    """Write down what the ARP packet of a record says; ``packet`` is overwritten."""
+    start = np.int64(record.offset)
+    end = start + np.int64(record.captured)
+    packet.vlan_id = NO_VLAN
+    offset, ethertype = link_layer(buffer, start, end, np.int64(record.link_type))
+    _, offset = encapsulation(buffer, offset, end, ethertype, packet)
+    if offset > 0:
+        observe_arp(buffer, offset, end, record.time_ns, packet.vlan_id, observations, tally)
+
+
+@hostile_kernel
 def _enter_tunnels(buffer, end, wire_end, kind, identifier, offset, ethertype, packet, scratch, fragments, key):
     for _ in range(MAX_LAYERS):
         if kind == TUNNEL_NONE or ethertype == 0 or offset > end:
@@ -428,11 +444,12 @@ def _comes_first(high, low, port, other_high, other_low, other_port):
 
 
 @hostile_kernel
-def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key):
+def decode_records(buffer, records, count, inner, packets, scratch, counters, fragments, key, observations, tally):
     """Decode ``records[:count]`` into ``packets``; return how many were decoded.
 
     ``counters`` (int64, one per SKIP_REASONS) is added to; ``packets`` must have room for ``count``. The records of the
-    decoded packets move to the front, so that ``records[i]`` is that of ``packets[i]``.
+    decoded packets move to the front, so that ``records[i]`` is that of ``packets[i]``. What ARP packets outside of
+    tunnels say goes into ``observations`` (ARP_OBSERVATION), counted in ``tally`` (``netsift.kernels.arp``).
     """
     decoded = 0
     for index in range(count):
@@ -444,4 +461,6 @@ def decode_records(buffer, records, count, inner, packets, scratch, counters, fr
             if decoded != index:
                 records[decoded] = records[index]
             decoded += 1
+        elif reason == ARP:
+            _observe(buffer, records[index], packet, observations, tally)
     return decoded

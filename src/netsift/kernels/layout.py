@@ -97,6 +97,24 @@ FRAGMENT_ENTRY: Final = np.dtype(
 )
 """The protocol and ports of a datagram's first fragment, kept for its later ones."""
 
+ARP_OBSERVATION: Final = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("sender_hardware", np.uint64),
+        ("target_hardware", np.uint64),
+        ("sender_address", np.uint32),
+        ("target_address", np.uint32),
+        ("operation", np.uint16),
+        ("vlan_id", np.uint16),
+    ],
+    align=True,
+)
+"""What one ARP packet says (RFC 826), for Ethernet and IPv4: who claims which address, and whom it asks or answers."""
+
+ARP_OBSERVED: Final = 0
+ARP_LOST: Final = 1
+"""Places in the tally of ARP observations: how many are written, and how many found no room."""
+
 FLOW: Final = np.dtype(
     [
         ("source_high", np.uint64),

@@ -127,7 +127,8 @@ def _loopback_ethertype(buffer, start):
 def encapsulation(buffer, offset, end, ethertype, packet):
     """Peel VLAN tags, MPLS labels, PPPoE, PPP and LLC; return (offset of the IP header or −reason, IP version).
 
-    Sets ``packet.vlan_id`` to the outermost tag if none was set before.
+    For ARP the offset of its packet stands in the place of the version, for its reverse (RFC 903) 0. Sets
+    ``packet.vlan_id`` to the outermost tag if none was set before.
     """
     layers = 0
     while True:
@@ -172,7 +173,9 @@ def encapsulation(buffer, offset, end, ethertype, packet):
                 return -TRUNCATED_LINK, 0
             ethertype = big_endian_16(buffer, offset + 12)
             offset += 14
-        elif ethertype in (ETHERTYPE_ARP, ETHERTYPE_RARP):
+        elif ethertype == ETHERTYPE_ARP:
+            return -ARP, offset
+        elif ethertype == ETHERTYPE_RARP:
             return -ARP, 0
         elif 0 < ethertype <= LARGEST_LENGTH_FIELD:
             offset, ethertype = _logical_link(buffer, offset, end)

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from netsift.capture.arp import ArpLog
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.merge import merge_captures
 from netsift.capture.reader import CaptureReader, PacketDecoding
@@ -37,12 +38,13 @@ class CaptureSettings:
     """How captures are read and metered.
 
     ``inner_tunnels`` meters the innermost packet of a tunnel; ``threads`` is 1, or 2 to read, meter and make columns
-    side by side with what the caller does with them.
+    side by side with what the caller does with them. What ARP packets say goes into ``arp``.
     """
 
     meter: MeterSettings = field(default_factory=MeterSettings)
     inner_tunnels: bool = False
     threads: int = min(2, os.cpu_count() or 1)
+    arp: ArpLog | None = None
 
     def __post_init__(self) -> None:
         """Refuse a number of threads that the pipeline does not have."""
@@ -97,7 +99,7 @@ class _Packets:
 
     def __init__(self, names: list[str], settings: CaptureSettings, statistics: ReadStatistics) -> None:
         self._names = names
-        self._decoding = PacketDecoding(random_key(), settings.inner_tunnels)
+        self._decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
         self._statistics = statistics
         self._buffers = _IN_FLIGHT + 3 if settings.threads > 1 else 1
         self._open = 0
@@ -164,7 +166,8 @@ class _Packets:
         One that follows on others goes on with their fragments; captures that overlap are decoded side by side, some
         packets ahead of one another, and would find each other's fragments by chance.
         """
-        return PacketDecoding(self._decoding.key, self._decoding.inner) if self._open else self._decoding
+        decoding = self._decoding
+        return PacketDecoding(decoding.key, decoding.inner, arp=decoding.arp) if self._open else decoding
 
     def _refuse(self, problem: str) -> None:
         self._statistics.capture.inputs_refused += 1

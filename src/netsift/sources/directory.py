@@ -119,7 +119,7 @@ def _packets(
     settled_s: float,
     keep: Keep | None,
 ) -> Arrays:
-    decoding = PacketDecoding(random_key(), settings.inner_tunnels)
+    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
     while not stop.is_set():
         finished, present = finished_files(folder, settled_s, time.time_ns())
         for file in (one for one in finished if not journal.has(one)):

@@ -19,11 +19,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
+from netsift.capture.arp import ArpLog
 from netsift.capture.interface import InterfaceCapture, InterfaceCounters, InterfaceSettings
 from netsift.capture.privileges import drop_privileges
 from netsift.errors import InputError, NetsiftError
+from netsift.kernels.layout import ARP_OBSERVATION
 from netsift.sources.interface import interface_flows
 from netsift.sources.live import LiveCounters, LiveSettings, Moment
 from netsift.sources.warmup import compile_all
@@ -34,7 +37,7 @@ _LONGEST_MESSAGE: Final = 1 << 30
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 _SECONDS_TO_END: Final = 1.0
 # What a message is, by its first byte.
-_OPENED, _FAILED, _FLOWS, _RUNNING, _TIME = b"O", b"E", b"F", b"R", b"T"
+_OPENED, _FAILED, _FLOWS, _RUNNING, _ARP, _TIME = b"O", b"E", b"F", b"R", b"A", b"T"
 
 
 @dataclass(slots=True)
@@ -61,10 +64,13 @@ class Fanout:
         """
         context = multiprocessing.get_context("spawn")
         shared = replace(interface, fanout_group=os.getpid() & 0xFFFF)
+        self._arp = settings.arp
+        # A log stays with its process; what they hold is sent.
+        theirs = replace(settings, arp=None)
         self._workers: list[_Worker] = []
         for _ in range(processes):
             receiving, sending = context.Pipe(duplex=False)
-            process = context.Process(target=_capture, args=(sending, shared, settings, user), daemon=True)
+            process = context.Process(target=_capture, args=(sending, shared, theirs, user), daemon=True)
             process.start()
             sending.close()
             self._workers.append(_Worker(process, receiving, {}))
@@ -125,6 +131,10 @@ class Fanout:
             raise InputError(content.decode())
         if kind == _FLOWS:
             return Moment(self._now_ns(), flows=_batches(content)[0])
+        if kind == _ARP:
+            if self._arp is not None:
+                self._arp.add(np.frombuffer(content, ARP_OBSERVATION))
+            return Moment(self._now_ns())
         if kind == _RUNNING:
             worker.running = tuple(_batches(content))
             return Moment(self._now_ns(), running=tuple(batch for one in self._workers for batch in one.running))
@@ -161,10 +171,10 @@ def _capture(pipe: Connection, interface: InterfaceSettings, settings: LiveSetti
         capture = InterfaceCapture(interface)
         drop_privileges(user)
         pipe.send_bytes(_OPENED)
-        counters = LiveCounters()
-        with closing(interface_flows(capture, settings, counters, stop)) as moments:
+        counters, arp = LiveCounters(), ArpLog()
+        with closing(interface_flows(capture, replace(settings, arp=arp), counters, stop)) as moments:
             for moment in moments:
-                _send(pipe, moment, counters)
+                _send(pipe, moment, counters, arp)
     except NetsiftError as error:
         pipe.send_bytes(_FAILED + str(error).encode())
     except BrokenPipeError:
@@ -172,7 +182,9 @@ def _capture(pipe: Connection, interface: InterfaceSettings, settings: LiveSetti
         return
 
 
-def _send(pipe: Connection, moment: Moment, counters: LiveCounters) -> None:
+def _send(pipe: Connection, moment: Moment, counters: LiveCounters, arp: ArpLog) -> None:
+    if len(observations := arp.take()):
+        pipe.send_bytes(_ARP + observations.tobytes())
     if moment.flows is not None:
         pipe.send_bytes(_FLOWS + _stream([moment.flows]))
     if moment.running is not None:

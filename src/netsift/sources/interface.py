@@ -39,7 +39,7 @@ def _captured(
     stop: threading.Event,
     keep: Keep | None,
 ) -> Arrays:
-    decoding = PacketDecoding(random_key(), settings.inner_tunnels)
+    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
     yield from kept_batches(
         capture.batches_with_records(decoding, counters.capture, stop, BUFFERS), lambda: capture.buffer, keep
     )
@@ -61,7 +61,9 @@ def pipe_flows(
 def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event, keep: Keep | None) -> Arrays:
     source = PatientInput(stop)
     try:
-        reader = CaptureReader(source, PacketDecoding(random_key(), settings.inner_tunnels), counters.capture, BUFFERS)
+        reader = CaptureReader(
+            source, PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp), counters.capture, BUFFERS
+        )
     except InputError:
         if stop.is_set():
             return

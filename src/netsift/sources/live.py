@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from netsift.capture.arp import ArpLog
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.interface import InterfaceCounters
 from netsift.errors import UsageError
@@ -45,13 +46,15 @@ class LiveSettings:
     """How live traffic is metered.
 
     ``silence_delay_s`` is by how much the packet clock stays behind the real one while no packet comes; None keeps it
-    still. Every ``snapshot_s`` there is a snapshot of the flows that have lasted that long.
+    still. Every ``snapshot_s`` there is a snapshot of the flows that have lasted that long. What ARP packets say goes
+    into ``arp``.
     """
 
     meter: MeterSettings = field(default_factory=MeterSettings)
     inner_tunnels: bool = False
     silence_delay_s: float | None = 1.0
     snapshot_s: float | None = None
+    arp: ArpLog | None = None
 
     def __post_init__(self) -> None:
         """Refuse snapshots that would be all there is to do, or none."""
