@@ -189,14 +189,13 @@ def locked_database(folder: Path) -> Measured:
 
 def full_disk(folder: Path) -> Measured:
     """Fill the disk under a sensor, give it traffic, and make room again."""
-    capture = capture_in(folder)
-    flows = len(engine(capture)[0])
+    content = capture_in(folder).read_bytes()
     with mounted(folder / "disk", "24m") as disk, sensor(disk / "data", "--idle-timeout", 2) as one:
         wait_for(lambda: (disk / "data" / "netsift.db").exists() and not one.kept("alerts").trouble, "the database")
         with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
-        one.feed(capture.read_bytes())
+        one.feed(content)
         wait_for(lambda: one.state().flows > 0 and one.kept("alerts").trouble != "", "the trouble to be said")
         words, silent = one.kept("alerts").trouble, one.state().condition(time.time()) == "silent"
         (disk / "filler").unlink()
@@ -204,7 +203,7 @@ def full_disk(folder: Path) -> Measured:
         wait_for(lambda: not one.kept("alerts").trouble and not one.kept("alerts").waiting, "the alerts to be stored")
         again_s = time.monotonic() - before_s
         one.end()
-        kept = flows_in(disk / "data")
+        flows, kept = one.state().flows, flows_in(disk / "data")
     return Measured(
         f"{flows - kept} of {flows:,} flows; said: {words.split(': ')[-1][:40]}",
         f"{again_s:.1f} s after there was room",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections import deque
@@ -113,6 +114,7 @@ class SensorReport:
         return SensorState(
             name=self._name, source=self._source[:500], kind=self._kind, started_s=self._started_s,
             written_s=time.time(), ended=ended, down=interface is not None and interface.down, process=os.getpid(),
+            machine=socket.gethostname()[:200],
             packets=now.packets, bytes=now.bytes, flows=now.flows, live_flows=0 if ended else counters.live_flows,
             alerts=self.alerts, incidents=self.incidents,
             packets_per_s=0.0 if ended else round((now.packets - before.packets) / seconds, 3),

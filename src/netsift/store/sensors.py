@@ -8,6 +8,7 @@ killed says so by what it no longer writes.
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class SensorState(_Read):
     ended: bool = False
     down: bool = False
     process: Count = 0
+    machine: Text = ""
     packets: Count = 0
     bytes: Count = 0
     flows: Count = 0
@@ -239,9 +241,17 @@ def free_name(folder: SensorFolder, wanted: str, process: int, now_s: float | No
     for number in range(1, MOST_SENSORS + 1):
         name = wanted if number == 1 else f"{wanted[:60]}-{number}"
         state = folder.state(name)
-        if state is None or state.ended or state.process == process or state.is_silent(now_s):
+        if state is None or state.process == process or not _may_live(state, now_s):
             return name
     raise StoreError(f"{folder.folder}: there are {MOST_SENSORS} sensors of the name {wanted} already")
+
+
+def _may_live(state: SensorState, now_s: float) -> bool:
+    """Return whether the process of a sensor may still write; of one on this machine /proc says so at once."""
+    if state.ended or state.is_silent(now_s):
+        return False
+    is_here = state.machine == socket.gethostname() and Path("/proc/self").exists()
+    return not is_here or Path(f"/proc/{state.process}").exists()
 
 
 def series_of(minutes: Sequence[Minute], hours: float, now_s: float) -> SensorSeries:
