@@ -35,8 +35,8 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="interfaces are 
     ("arguments", "status", "words"),
     [
         (["nowhere0"], 1, "there is no interface 'nowhere0'; there are "),
-        (["lo", "--ring", "1"], 2, "a ring has 2 to 4096 MiB, not 1"),
-        (["lo", "--snap-length", "20"], 2, "the snap length must lie between 96 and 262144, not 20"),
+        (["lo", "--ring", "1"], 2, "capture.ring_mib: Input should be greater than or equal to 2"),
+        (["lo", "--snap-length", "20"], 2, "capture.snap_length: Input should be greater than or equal to 96"),
         (["lo", "--exclude", "me"], 2, "'me' is no address, and no address with a port"),
         (["lo", "--filter", "tcp prot 80"], 2, "the filter 'tcp prot 80': "),
         (["lo", "--snapshot", "soon"], 2, "--snapshot must look like "),

@@ -5,6 +5,7 @@ import { number } from "./elements.js";
 import { ask } from "./request.js";
 
 const MOST_LIVE = 150;
+const LEAST_SPAN_MS = 300_000;
 const EVERY_MS = 10_000;
 const words = { watching: "watching", troubled: "in trouble", down: "interface down", silent: "silent", ended: "ended" };
 
@@ -68,7 +69,10 @@ async function draw() {
     const last = x.findLastIndex((_, place) => series.packets_per_s[place] !== null);
     const ends = last < 0 ? 0 : x[last].getTime() + series.step_s * 1000;
     const now = (live.get(name) ?? []).filter((point) => point.at.getTime() > ends);
-    const options = { xaxis: { type: "date", nticks: 4 }, yaxis: { tickformat: "~s", nticks: 5 }, margin: { l: 44, r: 8, t: 6, b: 30 } };
+    // The first minutes of a sensor are drawn as a part of five, not blown up to the whole width.
+    const until = Date.now();
+    const range = [new Date(Math.min(x[0]?.getTime() ?? until, until - LEAST_SPAN_MS)), new Date(until)];
+    const options = { xaxis: { type: "date", nticks: 4, range }, yaxis: { tickformat: "~s", nticks: 5 }, margin: { l: 44, r: 8, t: 6, b: 30 } };
     const line = (id, values, field, unit) => lines(document.getElementById(id), [{
       name: field, x: [...x.slice(0, last + 1), ...now.map((point) => point.at)],
       y: [...values.slice(0, last + 1), ...now.map((point) => point[field])], hover: `%{y:.3~s}${unit}<extra></extra>`, fill: "tozeroy",
