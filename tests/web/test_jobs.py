@@ -18,6 +18,7 @@ from netsift.web.application import Application, create_application
 from netsift.web.job import DEMONSTRATION
 from netsift.web.serving import begin
 from netsift.web.settings import MEBIBYTE
+from tests.conftest import shared_data
 from tests.web.conftest import job_of, parts_of, settings_for, wait_for
 
 PATH = "/api/v1/captures"
@@ -86,6 +87,15 @@ def test_evidence_is_a_capture_of_the_alert(looked: tuple[FlaskClient, str], cap
     hosts = {*flows["src_ip"].to_pylist(), *flows["dst_ip"].to_pylist()}
     assert hosts <= {*incident["sources"], *incident["targets"]}
     assert 0 < len(content) < capture.stat().st_size
+
+
+def test_arp_is_looked_at_as_on_the_command_line(looked: tuple[FlaskClient, str]) -> None:
+    working, _ = looked
+    content = (shared_data() / "pcap-attack" / "chrissanders" / "arppoison.pcapng").read_bytes()
+    result = send(working, content, "arppoison.pcapng")["result"]
+    assert isinstance(result, dict)
+    found = [working.get(f"/api/v1/incidents/{one}").get_json() for one in result["incident_ids"]]
+    assert ["arp_spoofing"] in [one["detectors"] for one in found]
 
 
 def test_flow_files_are_looked_at_too(looked: tuple[FlaskClient, str], capture: Path, tmp_path: Path) -> None:

@@ -177,9 +177,11 @@ class Work:
         self, capture: StoredCapture, statistics: ReadStatistics, kept: FlowStore | None
     ) -> tuple[Detected, Drift]:
         """Look at a file as ``netsift detect`` does; its flows go into the store unless they are there already."""
+        from netsift.alerts.arp import ArpSearch
         from netsift.alerts.behaviour import BehaviourSearch
         from netsift.alerts.detection import detect
         from netsift.alerts.pipeline import ModelSearch
+        from netsift.capture.arp import ArpLog
         from netsift.evaluation.drift import DriftWatch
         from netsift.kernels.jit import CONTEXT, METER, forgo_linear_algebra, is_compiled, mark_compiled
         from netsift.models.context import with_needed_context
@@ -196,12 +198,14 @@ class Work:
         forgo_linear_algebra()
         self._say("reading" if is_compiled(*parts) else "compiling, once for this installation")
         self._beat.statistics = statistics
-        flows = self._watched(read_flows([path], CaptureSettings(), statistics), kept)
+        arp = ArpLog()
+        flows = self._watched(read_flows([path], CaptureSettings(arp=arp), statistics), kept)
         found = detect(
             with_needed_context(flows, bundle.manifest.feature_names),
             BehaviourSearch(),
             search,
             suppression=self._store.suppressions.in_force(),
+            arp=ArpSearch(arp),
         )
         self._beat.statistics = None
         if found.flows:
