@@ -124,6 +124,14 @@ def forged_syns(flows: int) -> Traffic:
     return traffic
 
 
+def hammered_syns(segments: int) -> Traffic:
+    """Ten seconds of unanswered SYN segments from two ports of one host."""
+    traffic = Traffic()
+    for number in range(segments):
+        traffic.segment(10 * number / segments, (CLIENT, OUTSIDE), (1_025 + number % 2, 80), SYN)
+    return traffic
+
+
 def reflector(flows: int) -> Traffic:
     """SYN segments in the name of a victim, one a second."""
     traffic = Traffic()
@@ -144,6 +152,13 @@ def udp_stream(packets: int) -> Traffic:
     """A flood from one source inside in one flow."""
     traffic = Traffic()
     traffic.udp(0, (CLIENT, SERVER), 7777, [(">", bytes(20), 0.00005)] * packets)
+    return traffic
+
+
+def udp_to_the_outside(packets: int) -> Traffic:
+    """Ten seconds of datagrams from a bot to its victim in one flow."""
+    traffic = Traffic()
+    traffic.udp(0, (CLIENT, OUTSIDE), 7777, [(">", bytes(200), 10 / packets)] * packets)
     return traffic
 
 
@@ -314,6 +329,30 @@ def upload(megabytes: int) -> Traffic:
     return traffic
 
 
+def uploads_in_pieces(pieces: int) -> Traffic:
+    """An upload of 30 kB every half minute, each in a connection of its own."""
+    traffic = Traffic()
+    for number in range(pieces):
+        said: list[Said] = [(">", _BINARY * 4, 0.01), ("<", _BINARY * 4, 0.01), (">", bytes(30_000), 0.1)]
+        traffic.talk(number * 30, (CLIENT, OUTSIDE), 443, [*said, ("<", b"ok", 0.1)])
+    return traffic
+
+
+def piped_file(kilobytes: int) -> Traffic:
+    """A file sent with nothing around it."""
+    traffic = Traffic()
+    traffic.talk(0, (CLIENT, OUTSIDE), 4_444, [(">", bytes(1_000), 0.01)] * kilobytes)
+    return traffic
+
+
+def calls_nobody_answers(calls: int) -> Traffic:
+    """A call every 40 s, in vain."""
+    traffic = Traffic()
+    for number in range(calls):
+        traffic.syn(number * 40, (CLIENT, OUTSIDE), 6_667, refused=number % 4 == 0)
+    return traffic
+
+
 def remote_procedures(ports: int) -> Traffic:
     """The endpoint mapper, then what it named."""
     traffic = Traffic()
@@ -405,8 +444,10 @@ CASES: Final[tuple[Case, ...]] = (
     Case("brute_force", "spraying", spraying, 8, 7),
     Case("syn_flood", "forged sources", forged_syns, 105, 95),
     Case("syn_flood", "reflector", reflector, 66, 56),
+    Case("syn_flood", "hammering", hammered_syns, 1_050, 950),
     Case("udp_flood", "many sources", many_sources, 42, 38),
     Case("udp_flood", "one source", udp_stream, 20_400, 19_000),
+    Case("udp_flood", "to the outside", udp_to_the_outside, 5_200, 4_800),
     Case("udp_flood", "from outside", udp_from_outside, 2_020, 1_950),
     Case("udp_flood", "echo", ping_flood, 510, 480),
     Case("udp_flood", "unasked answers", unasked_answers, 205, 190),
@@ -425,6 +466,9 @@ CASES: Final[tuple[Case, ...]] = (
     Case("beacon", "tasks", calls_home_with_tasks, 45, 25),
     Case("long_connection", "odd port", kept_connection, 242, 230),
     Case("exfiltration", "upload", upload, 21, 19),
+    Case("repeated_uploads", "pieces", uploads_in_pieces, 10, 9),
+    Case("raw_upload", "a file", piped_file, 52, 45),
+    Case("unanswered_beacon", "odd port", calls_nobody_answers, 36, 31),
     Case("remote_administration", "endpoint mapper", remote_procedures, 2, 1),
     Case("forced_authentication", "both ways", called_back, 2, 1),
     Case("remote_execution", "a service is started", remote_calls("svcctl", 15, 19), 1, 0),

@@ -180,6 +180,52 @@ def peer_to_peer() -> Traffic:
     return traffic
 
 
+def peers_behind_translators() -> Traffic:
+    """Asks peers on a port of their own over TCP and UDP, twice; most are switched off, one has ever other ports."""
+    draw, traffic = random.Random(18), Traffic()
+    for number in range(500):
+        time, peer = number * 2.5, host(number, "198.18")
+        port = draw.randrange(10_000, 65_000)
+        for again in (0, 300):
+            if draw.random() < 0.7:
+                traffic.udp(time + again, (CLIENT, peer), port, [(">", bytes(100), 0)], source_port=51_413)
+            traffic.syn(time + again + 1, (CLIENT, peer), port, refused=draw.random() < 0.5)
+        if number % 40 == 0:
+            changing = draw.randrange(20_000, 65_000)
+            said: list[Said] = [(">", bytes(100), 0)]
+            traffic.udp(time, (CLIENT, host(0, "198.19")), changing, said, source_port=51_413)
+    return traffic
+
+
+def forbidden_telemetry() -> Traffic:
+    """A firewall drops what programs report to their makers, and a push service: they try for a day."""
+    traffic = Traffic()
+    for number in range(2_000):
+        traffic.syn(number * 40, (CLIENT, host(number % 2, "198.18")), 443)
+        traffic.syn(number * 40 + 20, (CLIENT, host(2, "198.18")), 5228)
+    return traffic
+
+
+def file_synchronisation() -> Traffic:
+    """Photos go to a store outside, some in connections of their own, between lists that are fetched from there."""
+    draw, traffic = random.Random(19), Traffic()
+    for number in range(60):
+        listed: list[Said] = [*_TLS, (">", bytes(600), 0.1), ("<", bytes(draw.randrange(20_000, 90_000)), 0.1)]
+        traffic.talk(number * 60, (CLIENT, OUTSIDE), 443, listed)
+        if number % 4 == 0:
+            photo: list[Said] = [*_TLS, (">", bytes(50_000), 0.2), (">", bytes(50_000), 0.2), ("<", bytes(300), 0.1)]
+            traffic.talk(number * 60 + 5, (CLIENT, OUTSIDE), 443, photo)
+    return traffic
+
+
+def log_shipping() -> Traffic:
+    """Logs go to a collector outside over bare TCP, and files to a server inside."""
+    traffic = Traffic()
+    traffic.talk(0, (CLIENT, OUTSIDE), 514, [(">", bytes(900), 1.0)] * 300)
+    traffic.talk(0, (CLIENT, SERVER), 9_100, [(">", bytes(50_000), 0.1)] * 20)
+    return traffic
+
+
 def browsing() -> Traffic:
     """Pages with sixty connections to thirty hosts within seconds; some are dropped unused, some not answered."""
     draw, traffic = random.Random(7), Traffic()
@@ -395,7 +441,8 @@ def event_streams() -> Traffic:
 
 LOOK_ALIKES: Final[tuple[Callable[[], Traffic], ...]] = (
     recursive_resolver, resolver_clients, crawler, crawled_site, backup, monitoring_poller, load_balancer, time_keeping,
-    video, one_way_stream, peer_to_peer, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
+    video, one_way_stream, peer_to_peer, peers_behind_translators, forbidden_telemetry, file_synchronisation,
+    log_shipping, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
     domain_members, office, management_server, configuration_management, things, web_server_under_load,
     announced_page, event_streams,
 )  # fmt: skip

@@ -24,17 +24,21 @@ from netsift.detectors.behaviour.long_connection import LongConnection
 from netsift.detectors.behaviour.new_service import NewService
 from netsift.detectors.behaviour.odd_flags import OddFlags
 from netsift.detectors.behaviour.port_scan import PortScan
+from netsift.detectors.behaviour.raw_upload import RawUpload
 from netsift.detectors.behaviour.remote_administration import RemoteAdministration
 from netsift.detectors.behaviour.remote_discovery import RemoteDiscovery
 from netsift.detectors.behaviour.remote_execution import RemoteExecution
+from netsift.detectors.behaviour.repeated_uploads import RepeatedUploads
 from netsift.detectors.behaviour.slow_http import SlowHttp
 from netsift.detectors.behaviour.syn_flood import SynFlood
 from netsift.detectors.behaviour.udp_flood import UdpFlood
+from netsift.detectors.behaviour.unanswered_beacon import UnansweredBeacon
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
     PortScan(), HostSweep(), HalfOpen(), OddFlags(), BruteForce(), SynFlood(), UdpFlood(), HttpFlood(),
-    DistributedHttpFlood(), SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), LongConnection(),
-    Exfiltration(), RemoteAdministration(), ForcedAuthentication(), RemoteExecution(), CredentialAccess(),
-    DirectoryReplication(), RemoteDiscovery(), AdministrativeShare(), NewService(), ClearTextLogin(),
+    DistributedHttpFlood(), SlowHttp(), DhcpStarvation(), DnsTunnel(), IcmpTunnel(), Beacon(), UnansweredBeacon(),
+    LongConnection(), Exfiltration(), RepeatedUploads(), RawUpload(), RemoteAdministration(), ForcedAuthentication(),
+    RemoteExecution(), CredentialAccess(), DirectoryReplication(), RemoteDiscovery(), AdministrativeShare(),
+    NewService(), ClearTextLogin(),
 )  # fmt: skip
 """Every behaviour detector with its default limits."""

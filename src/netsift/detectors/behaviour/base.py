@@ -55,6 +55,8 @@ NO_INTEGER: Final = -1
 
 _SEGMENT_BYTES: Final = 1_460
 """Payload of a full TCP segment on Ethernet."""
+_MOST_HEADER_BYTES: Final = 60
+"""Of IPv4 and TCP, with the options that Linux and Windows send."""
 _RESET_STATES: Final = {
     "rst_packets": ("REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH"),
     "rst_packets_fwd": ("RSTO", "RSTOS0"),
@@ -99,8 +101,9 @@ class FlowView:
     def number(self, name: str) -> Numbers:
         """Return a column, shape (rows,), NaN for null.
 
-        Of a column that the flows lack, as those of other tools do, what follows from others is given: the fewest
-        packets that carry a payload of that size, and resets by the state of the connection. The rest is NaN.
+        Of a column that the flows lack, as those of other tools do, what follows from others is given: the least
+        payload that packets of so many bytes hold, the fewest packets that carry a payload of that size, and resets by
+        the state of the connection. The rest is NaN.
         """
         if name in self.context:
             return self.context[name]  # type: ignore[return-value] # float32 serves where float64 does
@@ -122,12 +125,22 @@ class FlowView:
         return np.where(np.abs(numbers) <= _GREATEST, numbers, np.nan)
 
     def _inferred(self, name: str) -> Numbers:
+        if name == "payload_packets" and "payload_bytes_fwd" in self.batch.schema.names:
+            return np.nan_to_num(self.number(f"{name}_fwd")) + np.nan_to_num(self.number(f"{name}_bwd"))
         payload_bytes = name.replace("payload_packets", "payload_bytes")
-        if payload_bytes != name and payload_bytes in self.batch.schema.names:
+        if payload_bytes != name:
             return np.ceil(self.number(payload_bytes) / _SEGMENT_BYTES)
+        if name in ("payload_bytes_fwd", "payload_bytes_bwd"):
+            return self._least_payload(name.removeprefix("payload_bytes"))
         if name in _RESET_STATES and "conn_state" in self.batch.schema.names:
             return self.among("conn_state", _RESET_STATES[name]).astype(np.float64)
         return np.full(self.rows, np.nan)
+
+    def _least_payload(self, side: str) -> Numbers:
+        """Return what is left of a direction's bytes without headers; where its packets are unknown, of all but one."""
+        packets = self.number(f"packets{side}")
+        packets = np.where(np.isnan(packets), self.number("packets") - 1, packets)
+        return np.maximum(self.number(f"bytes{side}") - _MOST_HEADER_BYTES * packets, 0)
 
     def integer(self, name: str) -> npt.NDArray[np.int64]:
         """Return a column exactly, shape (rows,), :data:`NO_INTEGER` for null and for a column that the flows lack."""

@@ -17,9 +17,9 @@ class Exfiltration:
 
     What it assumes: data that is carried off goes one way and to one place, new to the host. ``bytes_`` within about
     ten minutes: calls and mail with attachments stay below. ``ratio``: forward ÷ backward bytes; talks and downloads
-    are far lower. ``times_past``: this upload ÷ all that the host sent elsewhere in the last hour. Backups look the
-    same: they go to a place that the host has known for longer than ``known_s``, once a sensor has run so long. It
-    fails on data that leaks slowly or through a service that the host uses anyway.
+    are far lower, but somebody is there who takes it. ``times_past``: this upload ÷ all that the host sent elsewhere in
+    the last hour. Backups look the same: they go to a place that the host has known for longer than ``known_s``, once a
+    sensor has run so long. It fails on data that leaks slowly or through a service that the host uses anyway.
     """
 
     bytes_: float = limit(20e6, "bytes", "smallest upload within about 10 min")
@@ -44,7 +44,8 @@ class Exfiltration:
         one_way = sent >= self.ratio * view.number("pair_bytes_bwd_10min")
         elsewhere = view.number("source_bytes_fwd_1h") - view.number("pair_bytes_fwd_1h")
         unusual = sent >= self.times_past * np.maximum(elsewhere, 0)
-        found = (sent >= self.bytes_ / 4) & one_way & unusual & (view.number("pair_age_s") < self.known_s)
+        taken = view.number("packets_bwd") > 0
+        found = taken & (sent >= self.bytes_ / 4) & one_way & unusual & (view.number("pair_age_s") < self.known_s)
         if not found.any():
             return found
         return found & is_internal(view, "src_ip") & ~is_internal(view, "dst_ip") & ~to_group(view)

@@ -98,7 +98,8 @@ def unanswered(view: FlowView) -> Rows:
 @once
 def tcp_probe(view: FlowView) -> Rows:
     """Return which TCP flows carried nothing: refused, unanswered, or ended before anybody said a word."""
-    empty = (view.number("payload_packets") == 0) & (view.number("packets_fwd") <= _MOST_PROBE_PACKETS)
+    never_open = view.among("conn_state", ("S0", "REJ"))
+    empty = ((view.number("payload_packets") == 0) | never_open) & ~(view.number("packets_fwd") > _MOST_PROBE_PACKETS)
     fruitless = view.among("conn_state", FAILED_STATES) | unanswered(view) | (view.number("rst_packets") > 0)
     found: Rows = tcp(view) & empty & fruitless
     return found

@@ -10,6 +10,12 @@ from netsift.detectors.behaviour.base import UDP, Episode, FlowView, Numbers, Ro
 from netsift.detectors.behaviour.flows import WEB_PORTS, echo_probe, tcp_probe, to_group, udp, udp_probe
 from netsift.detectors.behaviour.words import lasted
 
+_PEERS = 20
+"""From so many ports on it can be told that they are the hosts' own."""
+_OWN_PORTS = 0.5
+_ASKED_AGAIN = 4
+_PRIVILEGED_PORTS = 1_024
+
 
 @dataclass(frozen=True, slots=True)
 class HostSweep:
@@ -19,9 +25,10 @@ class HostSweep:
     ``hosts`` on one port: a client's servers are seldom down several at a time. ``many_ports_hosts``: on several ports,
     where each host is asked once; a machine that has lost its line asks its servers again and again (RFC 6298).
     ``offline_hosts`` holds for what such a machine does, for the web, where one page has many servers, and for UDP,
-    where peer-to-peer programs ask peers that have left. ``fruitless``: of the source's connections of the last hour,
-    or of the last minute, so many came to nothing. It fails on sweeps of lists of servers that all answer, and on less
-    than one host in ``gap_s``.
+    where peer-to-peer programs ask peers that have left; hosts that are asked for a high port each, one that hardly any
+    other is asked for, are such peers whatever the protocol. ``fruitless``: of the source's connections of the last
+    hour, or of the last minute, so many came to nothing. It fails on sweeps of lists of servers that all answer, and on
+    less than one host in ``gap_s``.
     """
 
     hosts: float = limit(5, "hosts", "fewest hosts on one port")
@@ -68,7 +75,9 @@ class HostSweep:
         return view.number("source_destinations_1h")
 
     def strength(self, episode: Episode) -> float:
-        """Return hosts ÷ limit."""
+        """Return hosts ÷ limit, 0 for peers."""
+        if _are_peers(episode):
+            return 0.0
         return len(episode.targets) / self._limit(episode)
 
     def _limit(self, episode: Episode) -> float:
@@ -89,3 +98,11 @@ class HostSweep:
             f"{episode.key[0]} tried {len(episode.targets):,} hosts{where} in {lasted(episode.seconds)}, "
             f"{episode.flows:,} times to no avail; a client loses fewer than {self._limit(episode):.0f}"
         )
+
+
+def _are_peers(episode: Episode) -> bool:
+    """Return whether the hosts were asked for a port of their own each, as peers announce them."""
+    hosts, ports = len(episode.targets), len(episode.ports)
+    high = sum(port >= _PRIVILEGED_PORTS for port in episode.ports)
+    own = ports >= max(_PEERS, _OWN_PORTS * hosts) and high >= 0.9 * ports
+    return own and episode.flows <= _ASKED_AGAIN * hosts

@@ -33,14 +33,15 @@ class UdpFlood:
     What it assumes: ordinary UDP is answered, or is a stream from one host of the network to another; the victim of a
     flood answers nothing, and of a reflection it never asked. ``sources`` in about 5 s: nobody is sent unasked UDP by
     so many hosts at once, not even a peer-to-peer program. ``packets_5s``: a stream without any answer that is faster
-    than video inside. From outside nothing streams unasked, so ``outside_packets_5s`` are enough, and to ever other
-    ports ``scattered_5s``; answers that nobody asked for come from ``reflectors`` or more, ``answers_5s`` of them in 5
-    s. Echo is answered in a flood as well: people ping once a second, so ``echo_5s``. It fails on floods of UDP that
-    are answered.
+    than video inside; to the outside, where calls and films are answered now and then, ``outward_packets_5s``. From
+    outside nothing streams unasked, so ``outside_packets_5s`` are enough, and to ever other ports ``scattered_5s``;
+    answers that nobody asked for come from ``reflectors`` or more, ``answers_5s`` of them in 5 s. Echo is answered in a
+    flood as well: people ping once a second, so ``echo_5s``. It fails on floods of UDP that are answered.
     """
 
     sources: float = limit(40, "hosts", "fewest sources within about 5 s")
     packets_5s: float = limit(20_000, "packets", "fewest packets in 5 s from inside")
+    outward_packets_5s: float = limit(2_500, "packets", "fewest packets in 5 s from inside to outside")
     outside_packets_5s: float = limit(500, "packets", "fewest packets in 5 s from outside")
     reflectors: float = limit(3, "hosts", "fewest sources of answers that nobody asked for")
     answers_5s: float = limit(100, "packets", "fewest such answers in 5 s")
@@ -89,7 +90,7 @@ class UdpFlood:
         scattered = len(episode.ports) >= _MANY_PORTS and episode.packets <= 2 * episode.flows
         if from_outside:
             return self.scattered_5s if scattered else self.outside_packets_5s
-        return self.packets_5s
+        return self.packets_5s if is_internal_address(episode.key[0]) else self.outward_packets_5s
 
     def reason(self, episode: Episode) -> str:
         """Say who was flooded by how many, with how much."""
