@@ -18,17 +18,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from netsift.alerts.arp import ArpSearch  # noqa: E402
 from netsift.alerts.behaviour import BehaviourSearch  # noqa: E402
 from netsift.alerts.detection import Detected, detect  # noqa: E402
 from netsift.alerts.pipeline import ModelSearch  # noqa: E402
 from netsift.alerts.schema import Alert  # noqa: E402
+from netsift.capture.arp import ArpLog  # noqa: E402
 from netsift.cli.detect import DEFAULT_RATE  # noqa: E402
 from netsift.detectors.behaviour import BEHAVIOURS  # noqa: E402
 from netsift.errors import InputError  # noqa: E402
@@ -41,12 +44,12 @@ from netsift.sources.captures import CaptureSettings  # noqa: E402
 from netsift.sources.flows import read_flows  # noqa: E402
 from netsift.sources.statistics import ReadStatistics  # noqa: E402
 from tools import quality_peers  # noqa: E402
-from tools.quality_judged import JUDGED, VERDICTS  # noqa: E402
+from tools.quality_logs import LABELLED, QUIET, Log, log_lines  # noqa: E402
 
 PAGE: Final = ROOT / "docs" / "quality.md"
 MODEL: Final = ROOT / "src" / "netsift" / "models" / "default.netsift"
 MARK: Final = "\n## What netsift detect finds\n"
-PARTS: Final = tuple(range(9_301, 9_309))
+PARTS: Final = tuple(range(9_401, 9_409))
 PART: Final = SimulationSettings(duration_s=10_800)
 """A simulated day has eight parts of three hours, each of another seed and so of another network."""
 SAME_ATTACK_NS: Final = 1_800 * 10**9
@@ -62,16 +65,17 @@ COUNTS_AS: Final = {
 }  # fmt: skip
 """Categories of an alert that are right for a class beside its own: a tunnel is command and control by its purpose,
 a slow request is a denial of service, and a worm (an exploit) is seen by how it looks for others."""
-LOGS: Final = (
-    ("RITA, 2024-04-19", "zeek-rita/missing_host/2024-04-19/conn*"),
-    ("RITA, 2024-04-20", "zeek-rita/missing_host/2024-04-20/conn*"),
-    ("IoT-23, honeypot 4-1 (Philips Hue)", "iot23-zeek-csv/CTU-Honeypot-Capture-4-1-labeled.csv*"),
-    ("IoT-23, honeypot 5-1 (Amazon Echo)", "iot23-zeek-csv/CTU-Honeypot-Capture-5-1-labeled.csv*"),
-)
-"""Logs without attacks of their own, though what reaches an open host of the Internet is in them."""
 BINS: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Flow batches, and what the ARP packets beside them say."""
+
+    flows: list[pa.RecordBatch]
+    arp: np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +124,20 @@ class Searcher:
         """Take the model."""
         self._bundle = bundle
 
-    def shipped(self, batches: Sequence[pa.RecordBatch], model: bool = True) -> Detected:
-        """Return what behaviours, and the model unless told otherwise, find in flows."""
+    def shipped(self, traffic: Traffic, model: bool = True) -> Detected:
+        """Return what behaviours, and the model unless told otherwise, find in traffic."""
+        arp = ArpSearch(ArpLog())
+        arp.log.add(traffic.arp)
         if not model:
-            return detect(batches, BehaviourSearch(), None)
+            return detect(traffic.flows, BehaviourSearch(), None, arp=arp)
         search = ModelSearch.of(self._bundle, DEFAULT_RATE, required=False)
-        return detect(with_needed_context(batches, self._bundle.manifest.feature_names), BehaviourSearch(), search)
+        flows = with_needed_context(traffic.flows, self._bundle.manifest.feature_names)
+        return detect(flows, BehaviourSearch(), search, arp=arp)
 
-    def strengths(self, batches: Sequence[pa.RecordBatch]) -> dict[str, float]:
+    def strengths(self, flows: Sequence[pa.RecordBatch]) -> dict[str, float]:
         """Return how far flows go with each behaviour."""
         search = BehaviourSearch()
-        for batch in batches:
+        for batch in flows:
             search.add(batch)
         return _greatest(search.strengths())
 
@@ -155,7 +162,7 @@ def main() -> None:
 
     searcher = Searcher(load_bundle(MODEL))
     captures = list(on_captures(arguments.data, searcher, load_bundle(MODEL), say))
-    logs = {name: on_log(arguments.data, pattern, searcher) for name, pattern in LOGS}
+    logs = {log.name: on_log(arguments.data, log, searcher) for log in (*LABELLED, *QUIET)}
     with tempfile.TemporaryDirectory() as folder:
         days = [on_day(Path(folder) / f"{seed}.pcap", seed, searcher, say) for seed in PARTS[: arguments.parts]]
     text = part(captures, logs, days)
@@ -164,26 +171,29 @@ def main() -> None:
     print(text)
 
 
-def flows_of(path: Path) -> list[pa.RecordBatch]:
-    """Return the flows of a capture, none where nothing in it can be read."""
+def traffic_of(*paths: Path) -> Traffic:
+    """Return the flows and ARP packets of captures or logs, no flows where nothing in them can be read."""
+    arp = ArpLog()
     try:
-        return list(read_flows(str(path), CaptureSettings(), ReadStatistics()))
+        flows = list(read_flows([str(path) for path in paths], CaptureSettings(arp=arp), ReadStatistics()))
     except InputError:
-        return []
+        flows = []
+    return Traffic(flows, arp.take())
 
 
 def on_captures(data: Path, searcher: Searcher, bundle: Bundle, say: Say) -> Iterator[Found]:
     """Yield what was found in every labelled capture that has a flow."""
     learned = {one.sha256 for one in bundle.manifest.training}
-    entries, flows = [], []
+    entries, traffic = [], []
     with (data / "captures.csv").open(newline="", encoding="utf-8") as file:
         for entry in csv.DictReader(file):
-            if batches := flows_of(data / entry["file"]):
+            held = traffic_of(data / entry["file"])
+            if held.flows:
                 entries.append(entry)
-                flows.append(batches)
+                traffic.append(held)
     benign = [entry["label"] == "benign" for entry in entries]
-    peers = quality_peers.verdicts([entry["file"] for entry in entries], flows, benign, say)
-    for place, (entry, batches) in enumerate(zip(entries, flows, strict=True)):
+    peers = quality_peers.verdicts([entry["file"] for entry in entries], [one.flows for one in traffic], benign, say)
+    for place, (entry, held) in enumerate(zip(entries, traffic, strict=True)):
         say(entry["file"])
         digest = hashlib.sha256((data / entry["file"]).read_bytes()).hexdigest()
         yield Found(
@@ -191,10 +201,10 @@ def on_captures(data: Path, searcher: Searcher, bundle: Bundle, say: Say) -> Ite
             entry["category"],
             BENIGN if benign[place] else class_of(entry["category"]),
             digest in learned,
-            searcher.shipped(batches),
-            searcher.shipped(batches, model=False),
+            searcher.shipped(held),
+            searcher.shipped(held, model=False),
             {name: flagged[place] for name, flagged in peers.items() if place in flagged},
-            searcher.strengths(batches) if benign[place] else {},
+            searcher.strengths(held.flows) if benign[place] else {},
         )
 
 
@@ -208,10 +218,9 @@ def is_right(alert: Alert, wanted: str) -> bool:
     return alert.category in COUNTS_AS.get(wanted, {wanted})
 
 
-def on_log(data: Path, pattern: str, searcher: Searcher) -> Detected:
-    """Return what was found in logs of connections, in the order of their names."""
-    paths = sorted(str(path) for path in data.glob(pattern))
-    return searcher.shipped(list(read_flows(paths, CaptureSettings(), ReadStatistics())))
+def on_log(data: Path, log: Log, searcher: Searcher) -> Detected:
+    """Return what was found in the files of a log, in the order of their names."""
+    return searcher.shipped(traffic_of(*sorted(data.glob(log.pattern))))
 
 
 def on_day(path: Path, seed: int, searcher: Searcher, say: Say) -> Day:
@@ -220,7 +229,7 @@ def on_day(path: Path, seed: int, searcher: Searcher, say: Say) -> Day:
 
     say(f"simulated, seed {seed}")
     simulate(path, replace(PART, seed=seed))
-    found = searcher.shipped(flows_of(path))
+    found = searcher.shipped(traffic_of(path))
     attacks = list(attacks_of(read_labels(path.with_suffix(".labels.csv"))))
     path.unlink()
     return judged(attacks, found)
@@ -312,12 +321,12 @@ SETS: Final = """
   on Windows hosts, which need not be many flows.
 - An incident is *right* when one of its alerts has the capture's class. Tunnel and command and control count as each
   other, because published labels name either what a channel is or what it is for; so do flood and slow HTTP.
-- The simulated day has eight parts of three hours with the simulator's defaults, each of another network, of the seeds
-  {seeds}, on which nothing was tuned: detectors were improved by looking at
-  the days of the seeds 9001 to 9008 and 9201 to 9208, and 9101 to 9108 had been measured before. Its network has a host
-  that scans the others by appointment; its alerts are right about the scan. An attack is all flows of a class with less
-  than half an hour between them; it is found by an alert of its category that has its time and a source and target of
-  it; an incident without any such alert is false.
+- The simulated day has eight parts of three hours with the simulator's defaults, each of another network, of the
+  seeds {seeds}, on which nothing was tuned: detectors were improved by looking at the days of the seeds 9001 to 9008,
+  9201 to 9208 and 9301 to 9308, and 9101 to 9108 had been measured before. Its network has a host that scans the
+  others by appointment; its alerts are right about the scan. An attack is all flows of a class with less than half an
+  hour between them; it is found by an alert of its category that has its time and a source and target of it; an
+  incident without any such alert is false.
 
 | category of `captures.csv` | class | captures | right | any incident | right, behaviours alone |
 |---|---|---|---|---|---|""".replace("{seeds}", ", ".join(map(str, PARTS)))
@@ -390,25 +399,6 @@ def benign_incidents(captures: Sequence[Found]) -> Iterator[str]:
         for incident in one.shipped.incidents
     ]
     yield from lines or ["None."]
-
-
-def log_lines(logs: dict[str, Detected]) -> Iterator[str]:
-    """Yield what was found in logs, and what a person says of it."""
-    yield (
-        "Zeek logs name no counts of flags, sizes of single packets or inter-arrival times, so the model is not\n"
-        "asked; the behaviour detectors go by what follows from Zeek's columns (the fewest packets that a payload\n"
-        "needs, resets by the state of a connection), and those that need flags stay silent. Each kind of incident is\n"
-        "judged by hand.\n"
-    )
-    yield "| log | flows | incidents of | number | judged |\n|---|---|---|---|---|"
-    for name, found in logs.items():
-        kinds = Counter((one.category, "+".join(one.detectors)) for one in found.incidents)
-        if not kinds:
-            yield f"| {name} | {found.flows:,} | none | 0 | |"
-        for (category, detectors), count in kinds.most_common():
-            verdict = JUDGED.get((name, category, detectors), "not judged yet")
-            yield f"| {name} | {found.flows:,} | {category}: {detectors} | {count} | {verdict} |"
-    yield f"\n{VERDICTS}"
 
 
 def limit_lines(benign: Sequence[Found]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a person says of the incidents in logs without labels; kept by hand, read by tools/quality_detection.py."""
+"""What a person says of the incidents in logs without labels; kept by hand, read by tools/quality_logs.py."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +11,15 @@ import pytest
 
 from netsift.alerts.detection import Detected, detect
 from netsift.alerts.schema import Alert
+from netsift.models.bundle import load_bundle
+from tests.detectors.arp.cases import sweep
+from tests.detectors.arp.traffic import capture_of
 from tools.quality_detection import (
+    MODEL,
     SAME_ATTACK_NS,
     Attack,
     Found,
+    Searcher,
     attacks_of,
     by_category,
     is_right,
@@ -24,7 +30,9 @@ from tools.quality_detection import (
     right,
     share,
     targets,
+    traffic_of,
 )
+from tools.quality_logs import LABELLED, QUIET, log_lines
 from tools.quality_peers import FOREST, PEERS, raw, verdicts
 
 ALERT = Alert(
@@ -129,3 +137,21 @@ def test_peers_flag_what_is_unlike_the_captures_that_they_learned_from(peer: str
     assert len(flagged) == 4, "half of the benign captures, and the attack"
     assert flagged[6]
     assert raw(flows[0]).shape == (60, 2)
+
+
+def test_a_log_is_right_with_an_alert_of_a_class_that_it_holds() -> None:
+    logs = dict.fromkeys((log.name for log in (*LABELLED, *QUIET)), NOTHING)
+    first, quiet = LABELLED[0], QUIET[0]
+    logs[first.name] = found(replace(ALERT, category="c2", detectors=("beacon",)))
+    logs[quiet.name] = found(replace(ALERT, category="web_attack", detectors=("model",)))
+    lines = list(log_lines(logs))
+    assert f"| {first.name} | 0 | {first.known} | c2: beacon | yes |" in lines
+    assert f"| together | | | | 1 of {len(LABELLED)} |" in lines
+    assert f"| {quiet.name} | 0 | web_attack: model | 1 | not judged yet |" in lines
+
+
+def test_arp_packets_are_looked_at_beside_the_flows(tmp_path: Path) -> None:
+    traffic = traffic_of(capture_of(sweep(60).ordered(), tmp_path / "sweep.pcap"))
+    assert len(traffic.arp) >= 60
+    (alert,) = Searcher(load_bundle(MODEL)).shipped(traffic, model=False).alerts
+    assert alert.detectors == ("arp_sweep",)

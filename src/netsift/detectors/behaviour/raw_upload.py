@@ -36,7 +36,7 @@ class RawUpload:
     def suspects(self, view: FlowView) -> Rows:
         """Return TCP flows out of the network that got acknowledgements back and nothing else."""
         sent = view.number("payload_bytes_fwd")
-        found = tcp(view) & (sent >= self.bytes_ / 10) & (view.number("payload_bytes_bwd") == 0)
+        found: Rows = tcp(view) & (sent >= self.bytes_ / 10) & (view.number("payload_bytes_bwd") == 0)
         found &= (view.number("packets_bwd") > 0) & ~(view.number("part") > 0)
         found &= view.number("pair_age_s") < self.known_s
         if not found.any():

@@ -72,15 +72,15 @@ def _directions(packets: Numbers, rows: Rows) -> Columns:
     got = total - sent
     if "SrcPkts" in rows.names:
         forward = rows.number("SrcPkts")
-        headers = _ETHERNET_BYTES * forward, _ETHERNET_BYTES * (packets - forward)
+        headers_fwd, headers_bwd = _ETHERNET_BYTES * forward, _ETHERNET_BYTES * (packets - forward)
     else:
         forward = np.where(got == 0, packets, np.where(sent == 0, 0, np.nan))
-        headers = tuple(_ETHERNET_BYTES * packets * ratio(side, total) for side in (sent, got))
+        headers_fwd, headers_bwd = (_ETHERNET_BYTES * packets * ratio(side, total) for side in (sent, got))
     return {
         "packets_fwd": forward,
         "packets_bwd": packets - forward,
-        "bytes_fwd": np.maximum(sent - np.nan_to_num(headers[0]), 0),
-        "bytes_bwd": np.maximum(got - np.nan_to_num(headers[1]), 0),
+        "bytes_fwd": np.maximum(sent - np.nan_to_num(headers_fwd), 0),
+        "bytes_bwd": np.maximum(got - np.nan_to_num(headers_bwd), 0),
     }
 
 

@@ -142,7 +142,7 @@ def _recognise_text(path: Path, start: bytes) -> Recognised | None:
     line, newline, _ = text.partition(b"\n")
     if not newline:
         return None
-    if line.startswith(b"#"):
+    if line.lstrip().startswith(b"#"):
         return _recognise_zeek_log(path, text)
     if line.startswith(b"{"):
         return _recognise_objects(path, text, len(start) - len(text))
@@ -169,7 +169,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 def _recognise_zeek_log(path: Path, text: bytes) -> Recognised | None:
     lines = []
     for line in io.BytesIO(text):
-        if not line.startswith(b"#"):
+        if not line.lstrip().startswith(b"#"):
             break
         lines.append(line)
     names = zeek_conn.field_names([as_utf8(line).decode().rstrip("\r\n") for line in lines])
