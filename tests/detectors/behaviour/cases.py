@@ -458,7 +458,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case("slow_http", "slow answers", slow_answers, 20, 19),
     Case("distributed_http_flood", "bots", bots, 120, 60),
     Case("dhcp_starvation", "requests", address_requests, 50, 49),
-    Case("dns_tunnel", "a port for each question", name_tunnel, 56, 44),
+    Case("dns_tunnel", "a port for each question", name_tunnel, 28, 22),
     Case("dns_tunnel", "one port", name_tunnel_of_one_port, 20, 19),
     Case("icmp_tunnel", "sizes", echo_tunnel, 6, 5),
     Case("beacon", "odd port", calls_home, 16, 10),

@@ -59,6 +59,20 @@ def resolver_clients() -> Traffic:
     return traffic
 
 
+def service_lookups() -> Traffic:
+    """Domain members look for their controllers by long names of services, and for everything else by short ones."""
+    draw, traffic = random.Random(20), Traffic()
+    for number in range(40):
+        time = number * 300
+        for place in range(14):
+            said: list[Said] = [(">", _dns(draw.randrange(80, 105)), 0), ("<", _dns(190, answer=True), 0.01)]
+            traffic.udp(time + place * 0.1, (CLIENT, SERVER), 53, said)
+        for place in range(16):
+            short: list[Said] = [(">", _dns(draw.randrange(28, 50)), 0), ("<", _dns(90, answer=True), 0.01)]
+            traffic.udp(time + 5 + place, (CLIENT, SERVER), 53, short)
+    return traffic
+
+
 def crawler() -> Traffic:
     """Fetches pages of many sites, a new connection for each; some sites are down."""
     draw, traffic = random.Random(3), Traffic()
@@ -440,10 +454,10 @@ def event_streams() -> Traffic:
 
 
 LOOK_ALIKES: Final[tuple[Callable[[], Traffic], ...]] = (
-    recursive_resolver, resolver_clients, crawler, crawled_site, backup, monitoring_poller, load_balancer, time_keeping,
-    video, one_way_stream, peer_to_peer, peers_behind_translators, forbidden_telemetry, file_synchronisation,
-    log_shipping, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
-    domain_members, office, management_server, configuration_management, things, web_server_under_load,
-    announced_page, event_streams,
+    recursive_resolver, resolver_clients, service_lookups, crawler, crawled_site, backup, monitoring_poller,
+    load_balancer, time_keeping, video, one_way_stream, peer_to_peer, peers_behind_translators, forbidden_telemetry,
+    file_synchronisation, log_shipping, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
+    domain_members, office, management_server, configuration_management, things, web_server_under_load, announced_page,
+    event_streams,
 )  # fmt: skip
 """All of them."""

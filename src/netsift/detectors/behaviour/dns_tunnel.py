@@ -30,7 +30,7 @@ class DnsTunnel:
     """
 
     questions: float = limit(100, "questions", "fewest questions of a host to a server")
-    only_questions: float = limit(40, "questions", "the same, where nothing else is asked")
+    only_questions: float = limit(20, "questions", "the same, where nothing else is asked")
     question_bytes: float = limit(80, "bytes", "mean payload of long questions")
     answer_bytes: float = limit(250, "bytes", "mean payload of long answers")
     same_port: float = limit(20, "questions", "fewest questions from one port")
