@@ -7,9 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsift.detectors.behaviour.base import UDP, Episode, FlowView, Numbers, Rows, Scope, Severity, limit
-from netsift.detectors.behaviour.flows import WEB_PORTS, echo_probe, tcp_probe, to_group, udp, udp_probe
+from netsift.detectors.behaviour.flows import (
+    WEB_PORTS,
+    echo_probe,
+    tcp,
+    tcp_probe,
+    to_group,
+    to_service,
+    udp,
+    udp_probe,
+)
 from netsift.detectors.behaviour.words import lasted
 
+_SWEPT = ("ssh", "ftp", "telnet", "remote_desktop", "smb", "rpc", "database", "directory")
+"""Services that worms look for and that no client asks of many hosts."""
 _PEERS = 20
 """From so many ports on it can be told that they are the hosts' own."""
 _OWN_PORTS = 0.5
@@ -27,8 +38,8 @@ class HostSweep:
     ``offline_hosts`` holds for what such a machine does, for the web, where one page has many servers, and for UDP,
     where peer-to-peer programs ask peers that have left; hosts that are asked for a high port each, one that hardly any
     other is asked for, are such peers whatever the protocol. ``fruitless``: of the source's connections of the last
-    hour, or of the last minute, so many came to nothing. It fails on sweeps of lists of servers that all answer, and on
-    less than one host in ``gap_s``.
+    hour, or of the last minute, or of those to one service that worms look for, so many came to nothing. It fails on
+    sweeps of lists of servers that all answer, and on less than one host in ``gap_s``.
     """
 
     hosts: float = limit(5, "hosts", "fewest hosts on one port")
@@ -50,6 +61,9 @@ class HostSweep:
         "source_flows_1min",
         "source_failed_1min",
         "source_unanswered_1min",
+        "source_service_flows_1h",
+        "source_service_failed_1h",
+        "source_service_unanswered_1h",
     )
     facts: tuple[str, ...] = ("source_flows_1h", "source_failed_1h", "source_unanswered_1h", "dst_port", "protocol")
 
@@ -62,12 +76,14 @@ class HostSweep:
         """Return the probes of sources whose connections mostly come to nothing."""
         probes = tcp_probe(view) | udp_probe(view) | echo_probe(view)
         # A host that also works sweeps fast, or else its sweep would drown in what it does besides.
-        probes &= self._fruitless(view, "1h") | (self._fruitless(view, "1min") & ~udp(view))
+        fast = self._fruitless(view, "source", "1min") & ~udp(view)
+        one_service = self._fruitless(view, "source_service", "1h") & tcp(view) & to_service(view, *_SWEPT)
+        probes &= self._fruitless(view, "source", "1h") | fast | one_service
         return probes & ~to_group(view) if probes.any() else probes
 
-    def _fruitless(self, view: FlowView, window: str) -> Rows:
-        lost = np.maximum(view.number(f"source_failed_{window}"), view.number(f"source_unanswered_{window}"))
-        found: Rows = lost >= self.fruitless * view.number(f"source_flows_{window}")
+    def _fruitless(self, view: FlowView, entity: str, window: str) -> Rows:
+        lost = np.maximum(view.number(f"{entity}_failed_{window}"), view.number(f"{entity}_unanswered_{window}"))
+        found: Rows = lost >= self.fruitless * view.number(f"{entity}_flows_{window}")
         return found
 
     def measure(self, view: FlowView) -> Numbers:
