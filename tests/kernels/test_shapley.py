@@ -47,6 +47,22 @@ def test_shapley_values_are_those_of_the_definition(seed: int) -> None:
     assert np.abs(shapley(trees, rows) - expected).max() < 1e-12
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_row_alone_is_that_of_the_definition(seed: int) -> None:
+    """The kernel shapley_values_of_row, which few rows are given to."""
+    features = 1 + seed % 6
+    trees = random_trees(seed, features, levels=1 + seed % 7)
+    for row in np.random.default_rng(seed).integers(-1, 4, (5, features)).astype(np.float32):
+        assert np.abs(shapley(trees, row[None])[0] - shapley_values(trees, row.tolist())).max() < 1e-12
+
+
+def test_a_row_alone_is_what_it_is_among_many() -> None:
+    trees = random_trees(8, features=40, levels=13, count=5)
+    rows = np.random.default_rng(8).integers(-1, 4, (33, 40)).astype(np.float32)
+    alone = np.concatenate([shapley(trees, row[None]) for row in rows])
+    assert np.abs(shapley(trees, rows) - alone).max() < 1e-12
+
+
 def test_they_add_up_in_deep_trees_that_ask_many_features() -> None:
     trees = random_trees(7, features=40, levels=13, count=2)
     rows = np.random.default_rng(7).integers(-1, 4, (33, 40)).astype(np.float32)
@@ -74,7 +90,8 @@ def test_rows_that_may_not_be_written_and_columns_that_do_not_lie_together() -> 
 def test_a_tree_that_is_a_leaf_says_nothing() -> None:
     leaf = replace(random_trees(0, 2, 0), values=np.ones(3))
     assert depth(leaf) == 0
-    assert (shapley(leaf, np.zeros((4, 2), np.float32)) == 0).all()
+    for rows in (1, 40):
+        assert (shapley(leaf, np.zeros((rows, 2), np.float32)) == 0).all()
 
 
 def test_trees_that_are_too_deep_are_refused() -> None:

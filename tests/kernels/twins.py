@@ -82,6 +82,7 @@ TWINS: Final[dict[str, Callable[..., Any]]] = {
     "scan_pcapng": read_records,
     "scan_ring_block": read_block,
     "shapley_values": shapley_values,
+    "shapley_values_of_row": shapley_values,
     "siphash_words": siphash,
     "start_detail": measure,
     "write_addresses": address_text,

@@ -137,6 +137,13 @@ def test_many_rows_at_once(client: FlaskClient, predictor: Predictor) -> None:
     assert {one["class"] for one in found} == {"benign", "scan"}
 
 
+def test_whole_numbers_that_no_float_holds_exactly_are_numbers(client: FlaskClient, predictor: Predictor) -> None:
+    row = predictor.example("benign") | {"bytes_fwd": 2**60 + 1}
+    matrix = predictor.matrix_of_rows([row])
+    assert matrix[0, predictor.names.index("bytes_fwd")] == 2.0**60
+    assert client.post(PATH, json={"rows": [row]}).status_code == 200
+
+
 def test_no_value_is_missing_and_not_zero(predictor: Predictor) -> None:
     row = predictor.example("benign")
     without = predictor.matrix_of_rows([row | {"bytes_fwd": None}])

@@ -84,11 +84,12 @@ def _merged(
     """Return (column, contribution) of what raised the score; of columns absent for one reason the strongest stays."""
     total: dict[str, float] = {}
     column_of: dict[str, int] = {}
+    values, added_by = row.tolist(), contribution.tolist()
     for column in np.argsort(-contribution, kind="stable").tolist():
         name = names[column]
-        reason = _ABSENCES.get(_validity(name), name) if row[column] < 0 else name
+        reason = _ABSENCES.get(_validity(name), name) if values[column] < 0 else name
         column_of.setdefault(reason, column)
-        total[reason] = total.get(reason, 0.0) + float(contribution[column])
+        total[reason] = total.get(reason, 0.0) + added_by[column]
     least = _LEAST_OF_STRONGEST * max(total.values(), default=0.0)
     raising = [(column_of[reason], added) for reason, added in total.items() if added > 0 and added >= least]
     return sorted(raising, key=lambda entry: -entry[1])

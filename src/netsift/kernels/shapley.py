@@ -1,4 +1,4 @@
-"""Shapley values of tree ensembles, exact, for a block of rows at once.
+"""Shapley values of tree ensembles, exact, for a block of rows at once or for one.
 
 What a set of features is worth is the tree's expected score when only they are known: at a split on any other feature
 both ways are taken, weighted by the training rows that took them (path-dependent TreeSHAP: Lundberg et al., "From local
@@ -122,3 +122,85 @@ def shapley_values(matrix, trees, quadrature, walk, products, sums, block, out):
                     for lane in range(min(lanes, len(matrix) - start)):
                         out[start + lane, asked] += block[lane]
                 level -= 1
+
+
+@kernel
+def shapley_values_of_row(row, trees, quadrature, walk, factors, out):
+    """Add to ``out`` (features,) float64 the Shapley value of every feature for one ``row`` (features,) float32.
+
+    As :func:`shapley_values` reckons, in a quarter of the time that it takes for a single row: a node divides once per
+    point, by what its own feature says, and not once for each of its children and for each sum.
+    ``quadrature`` has besides points and weights ``1 − point`` and one over that. ``walk`` is memory, (levels,) int64
+    four times and float64 once, and (features,) int64 zeros; ``factors`` are three arrays (levels, points) float64:
+    products, sums, and one over ``point + share (1 − point)``.
+    """
+    feature, threshold, left, right, cover, value, roots = trees
+    points, weights, rests, inverse_rests = quadrature
+    path, visits, before, passed, share, latest = walk
+    products, sums, inverse = factors
+    count = len(points)
+    share[0] = 1.0
+    passed[0] = 1
+    products[0, :] = 1.0
+    inverse[0, :] = 1.0
+    for root in roots:
+        level = 0
+        path[0] = root
+        visits[0] = 2 if feature[root] == LEAF else 0
+        sums[0, :] = 0.0
+        while level > 0 or visits[0] < 2:
+            node = path[level]
+            if visits[level] == 2:
+                below = level
+                level -= 1
+                asked = feature[path[level]]
+                earlier = before[below]
+                latest[asked] = earlier
+            else:
+                goes_left = visits[level] == 0
+                child = left[node] if goes_left else right[node]
+                visits[level] += 1
+                below = level + 1
+                asked = feature[node]
+                earlier = latest[asked]
+                total = cover[left[node]] + cover[right[node]]
+                ratio = cover[child] / total if total > 0 else 0.5
+                now_share = share[earlier] * ratio
+                share[below] = now_share
+                passed[below] = passed[earlier] and (row[asked] <= threshold[node]) == goes_left
+                if passed[below]:
+                    for point in range(count):
+                        now = points[point] + now_share * rests[point]
+                        products[below, point] = products[level, point] * (now * inverse[earlier, point])
+                        inverse[below, point] = 1 / now
+                elif passed[earlier]:
+                    for point in range(count):
+                        now = now_share * rests[point]
+                        products[below, point] = products[level, point] * (now * inverse[earlier, point])
+                else:
+                    for point in range(count):
+                        products[below, point] = products[level, point] * ratio
+                if feature[child] != LEAF:
+                    path[below] = child
+                    visits[below] = 0
+                    before[below] = earlier
+                    latest[asked] = below
+                    sums[below, :] = 0.0
+                    level = below
+                    continue
+                for point in range(count):
+                    sums[below, point] = value[child] * products[below, point]
+            if passed[earlier]:
+                absent, absent_now = 1 - share[earlier], 1 - share[below]
+                gained = 0.0
+                if passed[below]:
+                    for point in range(count):
+                        change = absent_now * inverse[below, point] - absent * inverse[earlier, point]
+                        gained += weights[point] * change * sums[below, point]
+                else:
+                    for point in range(count):
+                        change = inverse_rests[point] + absent * inverse[earlier, point]
+                        gained -= weights[point] * change * sums[below, point]
+                out[asked] += gained
+            for point in range(count):
+                sums[level, point] += sums[below, point]

@@ -8,7 +8,7 @@ become known. They add up to the score: ``score = base + sum of contributions``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -22,6 +22,8 @@ LEAF: Final = -1
 """Feature index of a node that asks nothing."""
 
 _ROWS_AT_ONCE: Final = 512
+_ONE_BY_ONE: Final = 4
+"""Most rows that walk through the trees one after the other; of more it is quicker that they go together."""
 
 MAX_DEPTH: Final = 256
 """Questions on the longest path of a tree that is explained."""
@@ -35,7 +37,10 @@ _ARRAYS: Final[tuple[tuple[str, Any], ...]] = (
     ("values", np.float64),
     ("roots", np.int64),
 )
-"""What the kernel takes, in its order."""
+"""What the kernels take, in their order."""
+
+Quadrature = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""Points and weights."""
 
 
 class Explanation(Protocol):
@@ -49,7 +54,7 @@ class Explanation(Protocol):
         """Return what each feature added to each score, (rows, features); with ``base`` they make the score."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TreeEnsemble:
     """All nodes of all trees, one entry per node; a parent always stands before its children.
 
@@ -70,6 +75,16 @@ class TreeEnsemble:
     def base(self) -> float:
         """The score before anything is known about a flow: the sum of the roots' values."""
         return float(self.values[self.roots].sum())
+
+    @cached_property
+    def levels(self) -> int:
+        """Nodes on the longest path. Raises InputError as :func:`depth` does."""
+        return depth(self) + 1
+
+    @cached_property
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """The arrays as the kernels are compiled for them."""
+        return tuple(_owned(getattr(self, name), kind) for name, kind in _ARRAYS)
 
     def contributions(self, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
         """Return the Shapley value of each feature for the score of each row; shape (rows, features).
@@ -107,10 +122,11 @@ class MarginTrees:
         found = np.zeros(matrix.shape)
         for start in range(0, len(matrix), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            parts = [shapley(trees, matrix[rows]) for trees in self._of_class()]
+            parts = [shapley(trees, matrix[rows]) for trees in self._of_class]
             found[rows] = attributed(self.margins, np.stack(parts, axis=-1))
         return found
 
+    @cached_property
     def _of_class(self) -> list[TreeEnsemble]:
         """Return the trees of every class as an ensemble of its own."""
         return [
@@ -138,25 +154,43 @@ def with_inner_values(
 
 
 def shapley(ensemble: TreeEnsemble, matrix: FeatureMatrix) -> npt.NDArray[np.float64]:
-    """Return the Shapley value of each feature for the sum of the trees, for each row; shape (rows, features)."""
+    """Return the Shapley value of each feature for the sum of the trees, for each row; shape (rows, features).
+
+    A row's values are the same, but for the last digits, in whichever company it comes.
+    """
+    quadrature = _quadrature(min(ensemble.levels - 1, matrix.shape[1]))
+    values = np.zeros(matrix.shape)
+    rows = _owned(matrix, np.float32)
+    if len(rows) <= _ONE_BY_ONE:
+        for number, row in enumerate(rows):
+            _of_one_row(ensemble, row, quadrature, values[number])
+    else:
+        _of_rows(ensemble, rows, quadrature, values)
+    return values
+
+
+def _of_one_row(
+    ensemble: TreeEnsemble, row: npt.NDArray[np.float32], quadrature: Quadrature, values: npt.NDArray[np.float64]
+) -> None:
+    from netsift.kernels.shapley import shapley_values_of_row
+
+    levels = ensemble.levels
+    integers, factors = np.zeros((4, levels), np.int64), np.zeros((3, levels, len(quadrature[0])))
+    rests = 1 - quadrature[0]
+    walk = (*integers, np.zeros(levels), np.zeros(len(row), np.int64))
+    shapley_values_of_row(row, ensemble.arrays, (*quadrature, rests, 1 / rests), walk, (*factors,), values)
+
+
+def _of_rows(
+    ensemble: TreeEnsemble, rows: FeatureMatrix, quadrature: Quadrature, values: npt.NDArray[np.float64]
+) -> None:
     from netsift.kernels.shapley import ROWS, shapley_values
 
-    values = np.zeros(matrix.shape)
-    levels = depth(ensemble) + 1
-    points, weights = _quadrature(min(levels - 1, matrix.shape[1]))
-    lanes = max(1, min(len(matrix), ROWS))
-    memory = (levels, len(points), lanes)
-    shapley_values(
-        _owned(matrix, np.float32),
-        (*(_owned(getattr(ensemble, name), kind) for name, kind in _ARRAYS),),
-        (points, weights),
-        (*(np.zeros(levels, kind) for kind in (np.int64, np.int64, np.float64, np.int64)), np.zeros((levels, lanes))),
-        np.zeros(memory),
-        np.zeros(memory),
-        np.zeros(lanes),
-        values,
-    )
-    return values
+    levels, lanes = ensemble.levels, min(len(rows), ROWS)
+    memory = (levels, len(quadrature[0]), lanes)
+    walk = (*(np.zeros(levels, kind) for kind in (np.int64, np.int64, np.float64, np.int64)), np.zeros((levels, lanes)))
+    products, sums = np.zeros(memory), np.zeros(memory)
+    shapley_values(rows, ensemble.arrays, quadrature, walk, products, sums, np.zeros(lanes), values)
 
 
 def depth(ensemble: TreeEnsemble) -> int:
@@ -174,7 +208,8 @@ def depth(ensemble: TreeEnsemble) -> int:
     raise InputError(f"the model's trees ask more than {MAX_DEPTH} questions in a row")
 
 
-def _quadrature(features: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+@cache
+def _quadrature(features: int) -> Quadrature:
     """Return points and weights on 0 to 1 that integrate polynomials of degree ``features − 1`` without error."""
     points, weights = np.polynomial.legendre.leggauss(max((features + 1) // 2, 1))
     return (points + 1) / 2, weights / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from netsift.alerts.explain import explain
 from netsift.alerts.finding import Evidence
@@ -31,6 +33,7 @@ _NUMBER: Final = re.compile(
 )
 _MEDIAN: Final = 0.5
 _NUMERIC: Final = frozenset({int, float, type(None)})
+_WORDS: Final = frozenset({str, type(None)})
 
 
 class Predictor:
@@ -57,10 +60,11 @@ class Predictor:
             Refusal: a row lacks columns, has others, or holds text, a negative number or one that is not finite; the
                 fields are named.
         """
-        expected = self._places.keys()
-        if any(type(row) is not dict or row.keys() != expected for row in rows):
-            raise _refused(self._wrong_columns(rows))
-        return self._matrix(_Picked(rows, self.names), "rows.{row}.{name}")
+        if set(map(type, rows)) == {dict} and set(map(len, rows)) == {len(self.names)}:
+            # As many columns as the model has, and each of them is there: so there are no others.
+            with contextlib.suppress(KeyError):
+                return self._matrix(_Picked(rows, self.names), "rows.{row}.{name}")
+        raise _refused(self._wrong_columns(rows))
 
     def matrix_of_lists(self, columns: Sequence[str], rows: Sequence[Any]) -> FeatureMatrix:
         """Return the feature matrix of rows that are lists of values in the order of ``columns``.
@@ -115,24 +119,31 @@ class Predictor:
         return errors[:_MOST_ERRORS] or [FieldError(field="columns", message="a column stands there twice")]
 
     def _matrix(self, picked: _Picked, place_name: str) -> FeatureMatrix:
+        shape = (len(picked.rows), len(self._numbers))
         matrix = np.empty((len(picked.rows), len(self.names)), dtype=np.float32)
         try:
-            rows = picked.values(self._numbers)
-            if not set(map(type, chain.from_iterable(rows))) <= _NUMERIC:
+            values = list(chain.from_iterable(picked.values(self._numbers)))
+            if not set(map(type, values)) <= _NUMERIC:
                 raise ValueError
-            # NumPy reads None as NaN; a NaN that was given is not among the values that were left out.
-            numbers = np.array(rows, dtype=np.float64)
+            given = _as_floats(values)
+            numbers = given.to_numpy(zero_copy_only=False).reshape(shape)
+            # Arrow tells no value from NaN, NumPy does not: a NaN that was given is none too many.
             absent = np.isnan(numbers)
-            if absent.sum() != sum(row.count(None) for row in rows):
-                raise ValueError
-            if not (absent | ((numbers >= 0) & (numbers <= GREATEST))).all():
+            if absent.sum() != given.null_count or not (absent | ((numbers >= 0) & (numbers <= GREATEST))).all():
                 raise ValueError
             matrix[:, self._numbers] = np.where(absent, MISSING, numbers)
             for place in self._worded:
-                matrix[:, place] = [self._code(value, place) for (value,) in picked.values((place,))]
+                matrix[:, place] = self._coded([value for (value,) in picked.values((place,))], place)
         except (ValueError, OverflowError):
             raise _refused(self._wrong_values(picked.values(range(len(self.names))), place_name)) from None
         return matrix
+
+    def _coded(self, words: Sequence[Any], place: int) -> list[float]:
+        """Return the numbers of words; ValueError where one is none."""
+        codes = self._codes[place]
+        if set(map(type, words)) <= _WORDS and set(words) <= codes.keys() | {None}:
+            return [MISSING if word is None else codes[word] for word in words]
+        return [self._code(word, place) for word in words]
 
     def _code(self, value: Any, place: int) -> float:
         """Return the number of a word, or the number itself where it is one of a word; ValueError for anything else."""
@@ -228,6 +239,14 @@ class _Picked:
         if len(keys) == 1:
             return [(row[keys[0]],) for row in self.rows]
         return list(map(itemgetter(*keys), self.rows)) if keys else [() for _ in self.rows]
+
+
+def _as_floats(values: list[Any]) -> pa.DoubleArray:
+    """Return numbers and None as an Arrow array. Raises OverflowError for what no float64 holds."""
+    try:
+        return pa.array(values, pa.float64())
+    except pa.ArrowInvalid:  # a whole number that a float64 only comes near to
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
 
 
 def _refused(errors: list[FieldError]) -> Refusal:

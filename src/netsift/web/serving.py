@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import sys
 import threading
@@ -24,6 +25,7 @@ THREADS: Final = 16
 
 _STOP_S: Final = 5
 _BACKLOG: Final = 128
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
 
 
 def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
@@ -52,6 +54,9 @@ def begin(application: Application) -> Services:
     if parts.settings.demonstration and not parts.store.jobs.find(limit=1).rows:
         parts.store.jobs.add(DEMONSTRATION, DEMONSTRATION_NAME, owner="netsift")
     parts.jobs.start()
+    # What is there now stays; the rest is looked through once in so many objects, which a large request makes at once.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # The first reasons of a process wait for a kernel; nobody else should.
     threading.Thread(target=_warm, args=(parts,), name="netsift-warm", daemon=True).start()
     return parts
