@@ -15,6 +15,7 @@ FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
 IDLE_S: Final = 0.5
 """A stage with nothing to do looks after itself so often."""
+_SECONDS_BETWEEN_LOOKS: Final = 0.05
 
 Item = TypeVar("Item")
 
@@ -80,6 +81,14 @@ class Stage(Generic[Item]):
             self._size += size - before
             self._changed.notify()
             return True
+
+    def wait_for_room(self, size: int, until: threading.Event) -> None:
+        """Wait until there is room for so much, or until somebody says not to wait any more."""
+        while not until.is_set():
+            with self._changed:
+                if self._size + size <= self._most or not self._size:
+                    return
+            until.wait(_SECONDS_BETWEEN_LOOKS)
 
     def counts(self) -> StageCounts:
         """Return what became of the items, in the unit of their sizes."""
