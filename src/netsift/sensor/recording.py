@@ -167,6 +167,12 @@ class Recording:
             )  # fmt: skip
         return tuple(found)
 
+    def failures(self) -> dict[str, tuple[int, str]]:
+        """Return by stage how often writing failed since the beginning, and why it did so last."""
+        stages = (self._alerts, self._flows, self._packets, self._upkeep)
+        counts = [stage.counts() for stage in stages if stage is not None]
+        return {one.name: (one.failures, one.last_trouble[:500]) for one in counts}
+
     def receivers(self) -> tuple[ReceiverState, ...]:
         """Return what became of what is told."""
         return self._receivers.states()
