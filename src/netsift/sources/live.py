@@ -67,6 +67,8 @@ HAND_OUT_NS: Final = 500_000_000
 """Flows that have ended are handed out at least so often."""
 MOST_RUNNING: Final = 8_192
 """Rows of a snapshot at most; those of the flows that began first."""
+LONGEST_LAG_S: Final = 3_600.0
+"""Packets of a pipe or a folder that are older were not captured just now."""
 SHORTEST_SNAPSHOT_S: Final = 1.0
 LONGEST_SNAPSHOT_S: Final = 86_400.0
 
@@ -100,8 +102,8 @@ class LiveCounters:
     """What became of the traffic so far; written by the source's threads and read by anyone.
 
     ``packets`` and ``bytes`` are those metered, ``flows`` those handed out, ``early_flows`` those that ended because
-    the table was full. ``lag_s`` is how far metering is behind the packets' own times. ``interface`` is None where the
-    source is none.
+    the table was full. ``lag_s`` is how far metering is behind the packets' own times, 0 where these are of
+    a recording. ``interface`` is None where the source is none.
     """
 
     capture: CaptureCounters = field(default_factory=CaptureCounters)
@@ -112,6 +114,13 @@ class LiveCounters:
     live_flows: int = 0
     early_flows: int = 0
     lag_s: float = 0.0
+    recorded: bool = False
+
+    def compare(self, latest_ns: int, now_ns: int) -> None:
+        """Take the time of the packet that was metered last, and what time it is."""
+        lag_s = max((now_ns - latest_ns) / 1e9, 0.0)
+        self.recorded = self.interface is None and lag_s > LONGEST_LAG_S
+        self.lag_s = 0.0 if self.recorded else lag_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +231,7 @@ class _Metering:
                 return
             self._counters.packets += len(array)
             self._counters.bytes += int(array["length"].sum())
-            self._counters.lag_s = max((time.time_ns() - latest_ns) / 1e9, 0.0)
+            self._counters.compare(latest_ns, time.time_ns())
         else:
             self._counters.lag_s = 0.0
             now_ns = self._silence.now_ns()
