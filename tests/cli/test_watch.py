@@ -94,6 +94,19 @@ def test_losses_stand_in_the_order_of_the_stages() -> None:
     assert "900 packets, 7 dropped by the kernel, 40 flows and 3 running" in status_line(status)
 
 
+def test_a_recording_has_no_lag() -> None:
+    year_ns = 365 * 86_400 * 10**9
+    old = LiveCounters()
+    old.compare(year_ns, 2 * year_ns)
+    assert old.lag_s == 0
+    assert status_line(Status("standard input", old)).endswith(", reading a recording")
+    old.compare(year_ns, year_ns + 3 * 10**9)
+    assert status_line(Status("standard input", old)).endswith(", 3.0 s behind")
+    late = LiveCounters(interface=InterfaceCounters())
+    late.compare(year_ns, 2 * year_ns)
+    assert late.lag_s == pytest.approx(year_ns / 1e9)
+
+
 def test_rates_are_of_the_time_between_looks() -> None:
     counts = counters()
     rates = Rates(counts)

@@ -169,17 +169,17 @@ def test_a_killed_sensor_is_silent(tmp_path: Path) -> None:
 def test_a_locked_database_holds_up_nothing_else_and_is_written_later(scan: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with watching(data, "--idle-timeout", 2) as watch:
-        wait_for(lambda: _stage(watch, "alerts").trouble == "" and (data / "netsift.db").exists(), "the database")
+        wait_for(lambda: stage_of(watch, "alerts").trouble == "" and (data / "netsift.db").exists(), "the database")
         with closing(sqlite3.connect(data / "netsift.db", isolation_level=None)) as other:
             wait_for(lambda: _locks(other), "the lock")
             watch.pipe.write(scan.read_bytes())
             watch.pipe.flush()
-            wait_for(lambda: _stage(watch, "alerts").waiting == 2, "the alerts to wait")
+            wait_for(lambda: stage_of(watch, "alerts").waiting == 2, "the alerts to wait")
             wait_for(lambda: watch.state().flows > 0, "the flows to be metered")
-            wait_for(lambda: "locked" in _stage(watch, "alerts").trouble, "the trouble to be told")
+            wait_for(lambda: "locked" in stage_of(watch, "alerts").trouble, "the trouble to be told")
             assert watch.state().condition(time.time()) == "troubled"
             other.execute("ROLLBACK")
-        wait_for(lambda: _stage(watch, "alerts").waiting == 0, "the alerts to be written")
+        wait_for(lambda: stage_of(watch, "alerts").waiting == 0, "the alerts to be written")
         watch.ends()
         words = [one.words for one in watch.state().happened]
     assert any("locked" in one for one in words)
@@ -191,7 +191,7 @@ def test_a_locked_database_holds_up_nothing_else_and_is_written_later(scan: Path
 def test_alerts_that_could_not_be_stored_before_the_end_are_by_the_next_run(scan: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with watching(data) as watch:
-        wait_for(lambda: _stage(watch, "alerts").trouble == "" and (data / "netsift.db").exists(), "the database")
+        wait_for(lambda: stage_of(watch, "alerts").trouble == "" and (data / "netsift.db").exists(), "the database")
         with closing(sqlite3.connect(data / "netsift.db", isolation_level=None)) as other:
             wait_for(lambda: _locks(other), "the lock")
             watch.pipe.write(scan.read_bytes())
@@ -259,7 +259,8 @@ def test_a_disk_without_room_is_waited_for(tmp_path: Path, small_disk: Callable[
     assert flows_in(watch.data) == len(rows)
 
 
-def _stage(watch: Watch, name: str) -> Any:
+def stage_of(watch: Watch, name: str) -> Any:
+    """Return what became of a kind of thing that a sensor keeps."""
     return next(one for one in watch.state().kept if one.name == name)
 
 

@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from netsift.errors import InputError
-from netsift.sources.directory import Journal, directory_flows, finished_files
+from netsift.flows.settings import MeterSettings
+from netsift.sources.directory import directory_flows, finished_files
+from netsift.sources.journal import Journal
 from netsift.sources.live import LiveCounters, LiveSettings
 from tests.flows.engine import Row, engine, rows_of
 from tests.flows.traffic import busy, in_thirds
 from tests.flows.writing import pcap
 from tests.live.networks import PATIENCE_S, wait_for
 
-SETTINGS = LiveSettings(silence_delay_s=None)
+SETTINGS = LiveSettings()
+UNCUT = MeterSettings(active_timeout_s=86_400)
 
 
 def put(path: Path, content: bytes, age_s: float) -> Path:
@@ -30,14 +33,19 @@ def put(path: Path, content: bytes, age_s: float) -> Path:
     return path
 
 
-def watched(folder: Path, journal: Path, files: int, settled_s: float = 60.0) -> tuple[list[Row], LiveCounters]:
+def watched(
+    folder: Path, journal: Path, files: int, settled_s: float = 60.0, settings: LiveSettings = SETTINGS
+) -> tuple[list[Row], LiveCounters]:
     """Watch a folder until so many files have been read or refused, and return the flows."""
     counters, stop, rows = LiveCounters(), threading.Event(), []
     deadline = time.monotonic() + PATIENCE_S
-    with closing(directory_flows(folder, Journal(journal), SETTINGS, counters, stop, settled_s)) as moments:
+    kept = Journal(journal)
+    with closing(directory_flows(folder, kept, settings, counters, stop, settled_s)) as moments:
         for moment in moments:
             assert time.monotonic() < deadline
             rows += rows_of([moment.flows] if moment.flows is not None else [])
+            if moment.reached is not None:
+                kept.commit(moment.reached)
             if counters.capture.inputs_read + counters.capture.inputs_refused >= files:
                 # One look more shows that there is nothing else to read.
                 threading.Timer(0.7, stop.set).start()
@@ -120,6 +128,57 @@ def test_a_file_that_was_not_read_to_its_end_is_read_again(folder: Path, tmp_pat
         stop.set()
         wait_for(lambda: next(moments, None) is None, "the end")
     assert not journal.exists()
+
+
+def killed_after(folder: Path, journal: Path, commits: int) -> list[Row]:
+    """Watch a folder until so many commits were made, and return the flows that were committed with them."""
+    kept, rows, waiting = Journal(journal), list[Row](), list[Row]()
+    stop = threading.Event()
+    with closing(directory_flows(folder, kept, LiveSettings(UNCUT), LiveCounters(), stop, 5)) as moments:
+        for moment in moments:
+            waiting += rows_of([moment.flows] if moment.flows is not None else [])
+            if moment.reached is not None:
+                if commits == 0:
+                    break
+                kept.commit(moment.reached)
+                rows, waiting, commits = rows + waiting, [], commits - 1
+    return rows
+
+
+@pytest.mark.parametrize("commits", [0, 1, 2, 3, 4])
+def test_after_a_kill_flows_go_on_where_they_were(commits: int, tmp_path: Path) -> None:
+    folder, journal = tmp_path / "captures", tmp_path / "journal.json"
+    folder.mkdir()
+    packets = busy(20_000, fragments=False)
+    for number in range(5):
+        part = packets[number * 4_000 : (number + 1) * 4_000]
+        put(folder / f"{number}.pcap", pcap(part), 100 - 10 * number)
+    before = killed_after(folder, journal, commits)
+    after, counters = watched(folder, journal, 5 - commits, 5, LiveSettings(UNCUT))
+    expected, _ = engine(sorted(folder.iterdir()), UNCUT)
+    assert counters.capture.inputs_read == 5 - commits
+    assert sorted(before + after, key=str) == sorted(expected, key=str)
+
+
+def test_a_stop_in_the_middle_of_a_file_is_gone_on_from(tmp_path: Path) -> None:
+    folder, journal = tmp_path / "captures", tmp_path / "journal.json"
+    folder.mkdir()
+    put(folder / "0.pcap", pcap(busy(60_000, fragments=False)), 100)
+    put(folder / "1.pcap", pcap(busy(10, seed=2)), 50)
+    kept, stop, first = Journal(journal), threading.Event(), list[Row]()
+    counters = LiveCounters()
+    with closing(directory_flows(folder, kept, SETTINGS, counters, stop, 5)) as moments:
+        for moment in moments:
+            stop.set()
+            first += rows_of([moment.flows] if moment.flows is not None else [])
+            if moment.reached is not None:
+                kept.commit(moment.reached)
+    second, again = watched(folder, journal, 2, settled_s=5)
+    expected, skipped = engine(sorted(folder.iterdir()))
+    assert 0 < counters.packets < 60_000
+    packets = [int(str(row["packets"])) for row in (*first, *second)]
+    assert sum(packets) == sum(int(str(row["packets"])) for row in expected) == counters.packets + again.packets
+    assert skipped.total() < 60_000
 
 
 def test_journals_of_things_that_went_are_dropped(folder: Path, tmp_path: Path) -> None:

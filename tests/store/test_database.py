@@ -211,3 +211,33 @@ def test_a_database_is_described_without_secrets() -> None:
     assert described(database_url("postgresql://ada:hunter2@db.example/alerts")) == "PostgreSQL alerts at db.example"
     assert described(database_url(Path("/var/lib/netsift.db"))) == "/var/lib/netsift.db"
     assert described(database_url("sqlite:////var/lib/netsift.db")) == "/var/lib/netsift.db"
+
+
+def test_opening_it_twice_in_a_process_takes_no_locks_away(tmp_path: Path) -> None:
+    path = tmp_path / "netsift.db"
+    with open_store(path) as first:
+        first.alerts.upsert([made(1)])
+        open_store(path).close()
+        # Another process that closes the last connection, as it believes, would remove the log of the first one.
+        script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM alerts').close()"
+        subprocess.run([sys.executable, "-c", script, path], check=True)
+        assert (tmp_path / "netsift.db-wal").exists()
+        first.alerts.upsert([made(2)])
+        with open_store(path) as second:
+            assert second.alerts.counts(AlertFilter()).total == 2
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_goes_away_is_made_anew(replaced: bool, tmp_path: Path) -> None:
+    path = tmp_path / "netsift.db"
+    with open_store(path) as store:
+        store.alerts.upsert([made(1)])
+        for name in tmp_path.iterdir():
+            name.unlink()
+        if replaced:
+            open_store(path).close()
+        with pytest.raises(StoreError, match="removed or replaced"):
+            store.alerts.upsert([made(2)])
+        store.alerts.upsert([made(2)])
+        with open_store(path) as other:
+            assert other.alerts.counts(AlertFilter()).total == 1

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from netsift.models.bundle import Bundle
     from netsift.sensor.recording import Recording
     from netsift.sensor.report import SensorReport
-    from netsift.sources.live import LiveCounters, LiveSettings, Moment
+    from netsift.sources.directory import WatchedFolder
+    from netsift.sources.live import LiveCounters, LiveSettings, Moment, Reached
 
 HELP = """
 Watch an interface, a capture that comes through a pipe (-), or a folder of captures that another program writes, and tell of incidents while they happen.
@@ -73,6 +74,15 @@ _MIB: Final = 1 << 20
 
 Source = Callable[["Keep | None"], Generator["Moment", None, None]]
 """Starts to read what was opened; is given what takes the bytes of packets, if anything does."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is to be watched: how its reading starts, and the folder where it is one."""
+
+    moments: Source
+    watched: WatchedFolder | None = None
+
 
 Target = Annotated[
     str,
@@ -247,27 +257,32 @@ def watch(
     flags = flags_of(context)
     loaded = load(config, flags)
     values = loaded.configuration
-    if stats is not None:
-        refuse_unwritable(stats)
+    _refuse_stats(stats)
     _compile(quiet=quiet)
     stop, counters, arp = Stop(), LiveCounters(), ArpLog()
-    moments = open_source(target, values.capture, replace(settings_in_force(values), arp=arp), counters, stop)
+    opened = open_source(target, values.capture, replace(settings_in_force(values), arp=arp), counters, stop)
     novelty = novelty_search(values.detection.baseline, alert_budget, online, quiet=quiet)
     looking = _looking(values, novelty, suppression, arp, with_model=not no_model)
     status = Status(_shown(target), counters)
     log = _log(output, output_format)
-    with recording(target, loaded, status, looking, flows=keep_flows) as (kept, report):
+    with recording(target, loaded, status, looking, opened.watched, flows=keep_flows) as (kept, report):
         reloading = Reloading(lambda: load(config, flags), lambda: _rules_of(context), looking, kept)
         view = view_for(counters, quiet=quiet, silent=output == STANDARD_STREAM)
         try:
-            with stopping(stop) as hangup, closing(moments(_keep(kept, values.capture))) as source:
-                Watching(looking, status, view, stop, log, stats, kept, report, (hangup, reloading.reload)).run(source)
+            with stopping(stop) as hangup, closing(opened.moments(_keep(kept, values.capture))) as source:
+                reload, commit = (hangup, reloading.reload), _commit(opened, kept)
+                Watching(looking, status, view, stop, log, stats, kept, report, reload, commit).run(source)
         finally:
             view.close()
             if log is not None:
                 log.close()
     _say_at_the_end(status, quiet=quiet)
     raise typer.Exit(ExitStatus.DAMAGED_INPUT if counters.capture.damaged else ExitStatus.OK)
+
+
+def _refuse_stats(path: Path | None) -> None:
+    if path is not None:
+        refuse_unwritable(path)
 
 
 def _looking(
@@ -285,7 +300,7 @@ def _looking(
 
 @contextmanager
 def recording(
-    target: str, loaded: Loaded, status: Status, looking: Looking, *, flows: bool
+    target: str, loaded: Loaded, status: Status, looking: Looking, watched: WatchedFolder | None, *, flows: bool
 ) -> Iterator[tuple[Recording | None, SensorReport | None]]:
     """Yield what keeps and tells what is seen, and what says how the sensor is; neither where nobody asked for it.
 
@@ -305,7 +320,7 @@ def recording(
 
     folder = SensorFolder(values.store.folder / "sensors")
     name = free_name(folder, sensor_name(_shown(target)), os.getpid())
-    kept = Recording(RecordingSettings(name, values.store, values.sinks, stores, flows))
+    kept = Recording(RecordingSettings(name, values.store, values.sinks, stores, flows), watched)
     status.recording = kept
     report = None
     if stores:
@@ -317,6 +332,13 @@ def recording(
         kept.close()
         if report is not None:
             report.close()
+
+
+def _commit(opened: Opened, kept: Recording | None) -> Callable[[Reached], None] | None:
+    """Return what commits in the journal of a folder, None where that is done otherwise or nothing is to be."""
+    if opened.watched is None or (kept is not None and kept.commits):
+        return None
+    return opened.watched.journal.commit
 
 
 def _keep(kept: Recording | None, capture: CaptureSection) -> Keep | None:
@@ -352,7 +374,7 @@ def _compile(*, quiet: bool) -> None:
 
 def open_source(
     target: str, chosen: CaptureSection, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
-) -> Source:
+) -> Opened:
     """Open what is to be watched, give up the rights for that, and return what starts it.
 
     Raises:
@@ -360,8 +382,9 @@ def open_source(
         UsageError: an option is not for it.
     """
     from netsift.capture.privileges import drop_privileges
-    from netsift.sources.directory import Journal, directory_flows
+    from netsift.sources.directory import WatchedFolder, directory_flows
     from netsift.sources.interface import pipe_flows
+    from netsift.sources.journal import Journal
 
     is_folder = Path(target).is_dir()
     if target != str(STANDARD_STREAM) and not is_folder:
@@ -371,16 +394,19 @@ def open_source(
     if chosen.user is not None:
         drop_privileges(chosen.user)
     if not is_folder:
-        return lambda keep: pipe_flows(settings, counters, stop, keep)
+        return Opened(lambda keep: pipe_flows(settings, counters, stop, keep))
     place = journal_file(Path(target))
     make_folder_of(place)
-    journal = Journal(place)
-    return lambda keep: directory_flows(Path(target), journal, settings, counters, stop, chosen.settled_s, keep)
+    journal, folder = Journal(place), Path(target)
+    return Opened(
+        lambda keep: directory_flows(folder, journal, settings, counters, stop, chosen.settled_s, keep),
+        WatchedFolder(folder, journal),
+    )
 
 
 def _open_interface(
     name: str, chosen: CaptureSection, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
-) -> Source:
+) -> Opened:
     from netsift.capture.interface import InterfaceCapture, InterfaceSettings
     from netsift.capture.privileges import drop_privileges
     from netsift.sources.fanout import Fanout
@@ -392,10 +418,10 @@ def _open_interface(
     if chosen.processes > 1:
         fanout = Fanout(interface, chosen.processes, settings, chosen.user)
         drop_privileges(chosen.user)
-        return lambda _: fanout.moments(counters, stop)
+        return Opened(lambda _: fanout.moments(counters, stop))
     capture = InterfaceCapture(interface)
     drop_privileges(chosen.user)
-    return lambda keep: interface_flows(capture, settings, counters, stop, keep)
+    return Opened(lambda keep: interface_flows(capture, settings, counters, stop, keep))
 
 
 def _shown(target: str) -> str:

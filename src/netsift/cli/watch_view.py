@@ -236,9 +236,10 @@ def status_line(status: Status) -> str:
     incidents = counted(len(found.incidents), "incident") if found else "nothing looked at yet"
     lost = status.drops()["dropped by the kernel"]
     dropped = f", {lost:,} dropped by the kernel" if lost else ""
+    behind = "reading a recording" if counters.recorded else f"{counters.lag_s:.1f} s behind"
     return (
         f"{counted(counters.packets, 'packet')}{dropped}, {counted(counters.flows, 'flow')} and "
-        f"{counters.live_flows:,} running, {incidents}, {counters.lag_s:.1f} s behind"
+        f"{counters.live_flows:,} running, {incidents}, {behind}"
     )
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netsift.models.bundle import Bundle
     from netsift.sensor.recording import Recording
     from netsift.sensor.report import Scores, SensorReport
-    from netsift.sources.live import Moment
+    from netsift.sources.live import Moment, Reached
 
 SECONDS_TO_FLUSH: Final = 2.0
 """From the wish to stop on, the flows that are left are looked at for so long; all in all it is under five."""
@@ -199,8 +199,11 @@ class Watching:
         recording: Recording | None = None,
         report: SensorReport | None = None,
         reload: tuple[threading.Event, Callable[[], list[str]]] | None = None,
+        commit: Callable[[Reached], None] | None = None,
     ) -> None:
         """Start with nothing told; news go to ``log``, counts to the file ``stats``, everything to ``recording``.
+
+        What a source has reached is given to ``commit`` when the news of it are told.
 
         Whenever the event of ``reload`` is set its function is called, and the sentences that it returns are shown.
         """
@@ -213,6 +216,8 @@ class Watching:
         self._hangup, self._reload = reload or (threading.Event(), list)
         self._next_look_s = self._next_view_s = self._next_snapshot_s = 0.0
         self._next_forgetting_s = time.monotonic() + _SECONDS_BETWEEN_FORGETTING
+        self._commit = commit
+        self._reached: Reached | None = None
         self._was_down = False
         self._flows_looked_at = 0
         self._last_s = 0.0
@@ -231,7 +236,7 @@ class Watching:
         """Look at what a moment brings; return whether there was time for all of it."""
         if moment.flows is not None:
             if self._recording is not None:
-                self._recording.flows(moment.flows)
+                self._recording.flows(moment.flows, self._stop)
             for first in range(0, moment.flows.num_rows, _ROWS_AT_A_TIME):
                 part = moment.flows.slice(first, _ROWS_AT_A_TIME)
                 began_s = time.monotonic()
@@ -240,6 +245,10 @@ class Watching:
                 self._looking.add(part)
                 self._last_s = time.monotonic() - began_s
                 self._flows_looked_at += part.num_rows
+        if moment.reached is not None:
+            self._reached = moment.reached
+            if self._recording is not None:
+                self._recording.reached(moment.reached)
         now_s = time.monotonic()
         if moment.running is not None and now_s >= self._next_snapshot_s and not self._stop.is_set():
             self._looking.add_running(moment.running)
@@ -279,9 +288,19 @@ class Watching:
         if self._recording is not None:
             self._recording.tell(news)
         self._view.tell([alert for alert in news if alert.kind == "incident"])
+        if self._reached is not None:
+            self._looked_at(self._reached)
         if last:
             self._write_stats()
         return found
+
+    def _looked_at(self, reached: Reached) -> None:
+        """Have committed what was reached before the look that is over."""
+        self._reached = None
+        if self._recording is not None:
+            self._recording.looked_at(reached)
+        if self._commit is not None:
+            self._commit(reached)
 
     def _store(self, found: Detected, *, last: bool) -> None:
         """Have stored what is new or has grown, also what a rule hides."""

@@ -173,6 +173,15 @@ class Meter:
         """The packet clock: the latest packet's time, or what it was let go on to; None before the first packet."""
         return int(self._state["now_ns"][0]) if self._state["started"][0] else None
 
+    @property
+    def oldest_ns(self) -> int | None:
+        """When the live flow that began first began; None where there is none."""
+        entries = self._index[self._index != 0]
+        if not len(entries):
+            return None
+        slots = ((entries & np.uint64(0xFFFF_FFFF)) - np.uint64(1)).astype(np.int32)
+        return int(self._flows["first_ns"][slots].min())
+
     def hand_out(self) -> Iterator[EndedFlows]:
         """Yield the flows that have ended and were not handed out yet, if any."""
         self._take_back()

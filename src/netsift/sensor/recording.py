@@ -5,8 +5,10 @@ Each has a stage of its own (:mod:`netsift.sensor.stage`), so a locked database 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +21,13 @@ from netsift.alerts.schema import Alert
 from netsift.alerts.suppression import Rule
 from netsift.errors import InputError, NetsiftError, OutputError, StoreError
 from netsift.files import whole_file
+from netsift.sensor.commits import Commits
 from netsift.sensor.packets import PacketKeeping, TakenPackets
 from netsift.sensor.stage import Stage
 from netsift.sinks.delivery import Delivery
 from netsift.sinks.settings import SinksSettings, deliveries
+from netsift.sources.directory import WatchedFolder
+from netsift.sources.live import Reached
 from netsift.store.alerts import alert_of_text, alert_text
 from netsift.store.flows import FlowStore
 from netsift.store.opening import Store, open_store
@@ -36,6 +41,8 @@ MOST_FLOWS: Final = 100_000
 MOST_PACKET_BYTES: Final = 64 << 20
 SECONDS_BETWEEN_RULES: Final = 2.0
 """The rules of the database are read so often."""
+SECONDS_BETWEEN_COMMITS: Final = 5.0
+"""What was read of a watched folder is committed at most so often."""
 SPOOLS: Final = "spools"
 
 _FLUSH_S: Final = 30.0
@@ -61,20 +68,24 @@ class RecordingSettings:
 class Recording:
     """Takes flows, alerts and packets without ever waiting; what finds no room is dropped and counted."""
 
-    def __init__(self, settings: RecordingSettings) -> None:
-        """Start the stages. Raises InputError, UsageError or StoreError when a receiver of alerts makes no sense."""
+    def __init__(self, settings: RecordingSettings, watched: WatchedFolder | None = None) -> None:
+        """Start the stages; what is safe of a folder that is watched is committed in its journal.
+
+        Raises InputError, UsageError or StoreError when a receiver of alerts makes no sense.
+        """
         self._settings = settings
         self._receivers = _Receivers(settings)
         store = settings.store
         self._alert_keeping = _AlertKeeping(store, store.folder / "sensors" / f"{settings.name}.waiting")
-        self._flow_keeping = _FlowKeeping(store.flows_folder)
+        self._commits = None if watched is None or not settings.stores else Commits(watched, store.flows_folder)
+        self._flow_keeping = _FlowKeeping(store.flows_folder, self._commits)
         self._packet_keeping = PacketKeeping(store.packets_folder, store.packet_bytes or 0)
         self._alerts: Stage[Alert] | None = None
-        self._flows: Stage[pa.RecordBatch] | None = None
+        self._flows: Stage[pa.RecordBatch | Reached] | None = None
         self._packets: Stage[TakenPackets] | None = None
         self._upkeep: Stage[None] | None = None
         if settings.stores:
-            self._alerts = Stage("alerts", self._alert_keeping.write, MOST_ALERTS, self._alert_keeping.look_after)
+            self._alerts = Stage("alerts", self._alert_keeping.write, MOST_ALERTS, self._look_after_alerts)
             self._upkeep = Stage("upkeep", list.clear, 0, _Upkeep(store).look_after)
             if settings.flows:
                 self._flows = Stage("flows", self._flow_keeping.write, MOST_FLOWS, self._flow_keeping.look_after)
@@ -92,10 +103,33 @@ class Recording:
         """The rules of the database as they were read last."""
         return self._alert_keeping.rules
 
-    def flows(self, batch: pa.RecordBatch) -> None:
-        """Take flows that have ended."""
-        if self._flows is not None and batch.num_rows:
-            self._flows.put(batch, batch.num_rows)
+    @property
+    def commits(self) -> bool:
+        """Whether this commits what was reached in a watched folder."""
+        return self._commits is not None
+
+    def flows(self, batch: pa.RecordBatch, stop: threading.Event) -> None:
+        """Take flows that have ended; those of a watched folder wait for room until ``stop``, as its files do."""
+        if self._flows is None or not batch.num_rows:
+            return
+        if self._commits is not None:
+            self._flows.wait_for_room(batch.num_rows, stop)
+        if not self._flows.put(batch, batch.num_rows) and self._commits is not None:
+            self._commits.spoil()
+
+    def reached(self, reached: Reached) -> None:
+        """Take a place that was reached, after its flows."""
+        if self._commits is None:
+            return
+        if self._flows is None:
+            self._commits.seal(reached)
+        else:
+            self._flows.put(reached, 0)
+
+    def looked_at(self, reached: Reached) -> None:
+        """Take that the alerts of what was reached were handed on."""
+        if self._commits is not None:
+            self._commits.looked_at(reached)
 
     def alerts(self, alerts: Iterable[Alert]) -> None:
         """Take alerts and incidents for the database; one that waits gives way to what it has grown to."""
@@ -133,6 +167,12 @@ class Recording:
             )  # fmt: skip
         return tuple(found)
 
+    def failures(self) -> dict[str, tuple[int, str]]:
+        """Return by stage how often writing failed since the beginning, and why it did so last."""
+        stages = (self._alerts, self._flows, self._packets, self._upkeep)
+        counts = [stage.counts() for stage in stages if stage is not None]
+        return {one.name: (one.failures, one.last_trouble[:500]) for one in counts}
+
     def receivers(self) -> tuple[ReceiverState, ...]:
         """Return what became of what is told."""
         return self._receivers.states()
@@ -164,6 +204,14 @@ class Recording:
             stage.close()
         self._packet_keeping.close()
         self._flow_keeping.close()
+        if self._commits is not None and not self._alert_keeping.refused:
+            with suppress(NetsiftError):
+                self._commits.settle()
+
+    def _look_after_alerts(self) -> None:
+        self._alert_keeping.look_after()
+        if self._commits is not None and self._alerts is not None and not self._alerts.counts().waiting:
+            self._commits.settle()
 
 
 class _AlertKeeping:
@@ -224,44 +272,72 @@ class _AlertKeeping:
 class _FlowKeeping:
     """Writes flows; what the store could not write it holds on, and nothing is given to it twice."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commits: Commits | None) -> None:
         self._folder = folder
+        self._commits = commits
         self._store: FlowStore | None = None
         self._troubled = False
         self._held_since_s = 0.0
+        self._reached: Reached | None = None
+        self._sealed_s = 0.0
 
     @property
     def dropped(self) -> int:
         """Flows that the store gave up, or holds at the end."""
         return 0 if self._store is None else self._store.dropped
 
-    def write(self, batches: list[pa.RecordBatch]) -> None:
-        """Give flows to the store. Raises OutputError or StoreError when it cannot write."""
+    def write(self, items: list[pa.RecordBatch | Reached]) -> None:
+        """Give flows to the store, and seal what was reached. Raises OutputError or StoreError when it cannot write."""
         store = self._opened()
         if self._troubled:
             self._flush(store)
-        while batches:
-            batch = batches.pop(0)
-            if not store.held:
-                self._held_since_s = time.monotonic()
-            self._troubled = True
-            store.append(batch)
-            self._troubled = False
+        while items:
+            item = items[0]
+            if isinstance(item, Reached):
+                self._reached = item
+                self._seal(store)
+                del items[0]
+                continue
+            # The flows that come now are beyond what was reached before.
+            self._reached = None
+            if self._commits is not None:
+                store.token = self._commits.token()
+            del items[0]
+            self._append(store, item)
 
     def look_after(self) -> None:
         """Write what is held for long, though no flow comes."""
         store = self._opened()
         if store.held and (self._troubled or time.monotonic() - self._held_since_s >= _FLUSH_S):
             self._flush(store)
+        self._seal(store)
 
     def close(self) -> None:
         """Write what is held; what cannot be is dropped and counted."""
         if self._store is None:
             return
         try:
+            self._sealed_s = 0.0
+            self._seal(self._store)
             self._store.close()
         except NetsiftError:
             self._store.dropped += self._store.held
+
+    def _append(self, store: FlowStore, batch: pa.RecordBatch) -> None:
+        if not store.held:
+            self._held_since_s = time.monotonic()
+        self._troubled = True
+        store.append(batch)
+        self._troubled = False
+
+    def _seal(self, store: FlowStore) -> None:
+        """Write what belongs to a place that was reached, when it is time."""
+        if self._commits is None or self._reached is None:
+            return
+        if time.monotonic() - self._sealed_s >= SECONDS_BETWEEN_COMMITS:
+            self._flush(store)
+            self._commits.seal(self._reached)
+            self._reached, self._sealed_s = None, time.monotonic()
 
     def _flush(self, store: FlowStore) -> None:
         store.flush()
@@ -270,6 +346,8 @@ class _FlowKeeping:
 
     def _opened(self) -> FlowStore:
         if self._store is None:
+            if self._commits is not None:
+                self._commits.recover()
             self._store = FlowStore(self._folder)
         return self._store
 

@@ -75,6 +75,7 @@ class SensorReport:
         self._score: float | None = None
         self._happened = deque(_happened_before(folder.state(name), self._started_s), MOST_HAPPENED)
         self._troubles: dict[str, str] = {}
+        self._failures: dict[str, int] = {}
         self._was_down = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="netsift report", daemon=True)
@@ -162,12 +163,19 @@ class SensorReport:
         if state.down != self._was_down:
             self.note(f"{state.source} is down: waiting for it" if state.down else f"{state.source} is up again")
             self._was_down = state.down
-        troubles = {one.name: one.trouble for one in state.parts() if one.trouble}
+        troubles = self._short_troubles() | {one.name: one.trouble for one in state.parts() if one.trouble}
         for name in troubles.keys() - self._troubles.keys():
             self.note(f"{name}: {troubles[name]}")
         for name in self._troubles.keys() - troubles.keys():
             self.note(f"{name}: goes on")
         self._troubles = troubles
+
+    def _short_troubles(self) -> dict[str, str]:
+        """Return what went wrong since the last time, be it that it goes well again."""
+        now = self._recording.failures()
+        new = {name: words for name, (count, words) in now.items() if count > self._failures.get(name, 0)}
+        self._failures = {name: count for name, (count, _) in now.items()}
+        return new
 
 
 def _happened_before(state: SensorState | None, now_s: float) -> Iterable[Happened]:

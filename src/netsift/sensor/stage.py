@@ -15,6 +15,7 @@ FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
 IDLE_S: Final = 0.5
 """A stage with nothing to do looks after itself so often."""
+_SECONDS_BETWEEN_LOOKS: Final = 0.05
 
 Item = TypeVar("Item")
 
@@ -23,7 +24,7 @@ Item = TypeVar("Item")
 class StageCounts:
     """Items that wait, were written, and were dropped for want of room; ``trouble`` says why the last attempt failed.
 
-    ``failures`` counts attempts that failed since the beginning.
+    ``failures`` counts attempts that failed since the beginning, ``last_trouble`` says why the last of them did.
     """
 
     name: str
@@ -32,6 +33,7 @@ class StageCounts:
     dropped: int
     failures: int
     trouble: str
+    last_trouble: str
 
 
 class Stage(Generic[Item]):
@@ -59,7 +61,7 @@ class Stage(Generic[Item]):
         self._waiting: OrderedDict[Hashable, tuple[Item, int]] = OrderedDict()
         self._next_key = 0
         self._size = self._written = self._dropped = self._failures = 0
-        self._trouble = ""
+        self._trouble = self._last_trouble = ""
         self._ends_s: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"netsift {name}", daemon=True)
         self._thread.start()
@@ -81,10 +83,20 @@ class Stage(Generic[Item]):
             self._changed.notify()
             return True
 
+    def wait_for_room(self, size: int, until: threading.Event) -> None:
+        """Wait until there is room for so much, or until somebody says not to wait any more."""
+        while not until.is_set():
+            with self._changed:
+                if self._size + size <= self._most or not self._size:
+                    return
+            until.wait(_SECONDS_BETWEEN_LOOKS)
+
     def counts(self) -> StageCounts:
         """Return what became of the items, in the unit of their sizes."""
         with self._changed:
-            return StageCounts(self.name, self._size, self._written, self._dropped, self._failures, self._trouble)
+            return StageCounts(
+                self.name, self._size, self._written, self._dropped, self._failures, self._trouble, self._last_trouble
+            )
 
     def ask_to_end(self, within_s: float) -> None:
         """Have everything written within a time, and end; :meth:`close` waits for that."""
@@ -135,6 +147,7 @@ class Stage(Generic[Item]):
                     del self._waiting[key]
                     self._size -= entry[1]
             self._trouble = trouble
+            self._last_trouble = trouble or self._last_trouble
             self._failures += bool(trouble)
         return not trouble
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from dataclasses import replace
+from typing import Final
 
 from netsift.capture.interface import InterfaceCapture
 from netsift.capture.kept import Keep, kept_batches
@@ -13,7 +15,7 @@ from netsift.errors import InputError
 from netsift.flows.meter import random_key
 from netsift.sources.live import BUFFERS, Arrays, LiveCounters, LiveSettings, Moment, live_flows
 
-PIPE_DELAY_S = 5.0
+PIPE_DELAY_S: Final = 5.0
 """By how much the packet clock stays behind while a pipe is silent: what writes into it may hold packets back."""
 
 
@@ -55,7 +57,8 @@ def pipe_flows(
     Raises:
         InputError: it is no capture.
     """
-    return live_flows(_piped(settings, counters, stop, keep), settings, counters)
+    patient = replace(settings, silence_delay_s=PIPE_DELAY_S)
+    return live_flows(_piped(patient, counters, stop, keep), patient, counters)
 
 
 def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event, keep: Keep | None) -> Arrays:

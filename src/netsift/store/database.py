@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ _DRIVERS: Final = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+p
 _MIGRATION_LOCK: Final = 0x6E65747369667401
 """Key of the PostgreSQL lock under which only one process changes the tables."""
 _WRITES: Final = "netsift_writes"
+_MAKING: Final = threading.Lock()
 
 
 class Database:
@@ -47,25 +49,57 @@ class Database:
             StoreError: the database cannot be opened or made, is locked, or was made by a later version of netsift.
         """
         self._url = database_url(url)
+        self._busy_s = busy_s
+        self._opening = threading.Lock()
         self.name = described(self._url)
-        self._engine = _engine(self._url, self.name, busy_s)
+        self._open()
+
+    def _open(self) -> None:
+        self._engine = _engine(self._url, self.name, self._busy_s)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         try:
             with self.sentences(), self._writer.begin() as connection:
                 _migrate(connection, self.name)
+            self._file = self._file_now()
         except StoreError:
             self.close()
             raise
 
+    def _file_now(self) -> tuple[int, int] | None:
+        """Return which file of SQLite has the name now, by device and number; None where there is none."""
+        if not self.is_sqlite:
+            return None
+        try:
+            found = Path(str(self._url.database)).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _refuse_what_is_gone(self) -> None:
+        """Open anew what was removed or replaced: what was written into the old file nobody would find again.
+
+        Raises:
+            StoreError: it was, and what was to be done is to be tried once more.
+        """
+        if self._file_now() == self._file:
+            return
+        with self._opening:
+            if self._file_now() != self._file:
+                self.close()
+                self._open()
+        raise StoreError(f"{self.name}: was removed or replaced by another file; it has been opened anew")
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """Yield a session that sees one state of the database; nothing it does is kept."""
+        self._refuse_what_is_gone()
         with self.sentences(), Session(self._engine, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """Yield a session whose changes are kept, all or none, when the block ends without an error."""
+        self._refuse_what_is_gone()
         with self.sentences(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -130,10 +164,17 @@ def _engine(url: URL, name: str, busy_s: float) -> Engine:
 
 
 def _make_private_file(path: Path) -> None:
-    """Make the file for its owner's eyes only: it holds hashes of passwords."""
+    """Make the file, where there is none, for its owner's eyes only: it holds hashes of passwords.
+
+    A file that is there is not opened, because closing it would take away this process's locks on it, and another
+    process would then remove the log that this one writes into (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with _MAKING:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StoreError(f"{path}: cannot be opened: {error.strerror or error}") from None
 

@@ -28,6 +28,8 @@ from netsift.flows.schema import SCHEMA_VERSION
 HOUR_NS: Final = 3_600 * 1_000_000_000
 ROWS_PER_GROUP: Final = 32_768
 """Rows between which the statistics of a file tell apart; smaller groups skip more, larger ones pack better."""
+TOKEN_DIGITS: Final = 16
+"""Hexadecimal digits of a token."""
 DAMAGED: Final = "damaged"
 """Folder of files that cannot be read."""
 
@@ -58,6 +60,12 @@ class FlowFile:
         return int(found[1]) if found else SCHEMA_VERSION
 
     @property
+    def token(self) -> str:
+        """What its writer put into its name, empty where that was nothing."""
+        digits = self.path.stem.rsplit("-", 1)[-1]
+        return digits[:TOKEN_DIGITS] if len(digits) > TOKEN_DIGITS else ""
+
+    @property
     def age_from(self) -> datetime:
         """The end of the hour or when the file was written, whichever is later: what its age counts from."""
         written = datetime.fromtimestamp(self.written, UTC)
@@ -85,9 +93,9 @@ class FlowFolder:
         except OSError as error:
             raise StoreError(f"{folder}: cannot be opened: {error.strerror or error}") from None
 
-    def write(self, table: pa.Table, hour: int | None, kind: str = "part") -> FlowFile:
-        """Write flows, sorted by start, as a new file. Raises OutputError."""
-        path = self._new_path(hour, kind)
+    def write(self, table: pa.Table, hour: int | None, token: str = "") -> FlowFile:
+        """Write flows, sorted by start, as a new file, whose name has the token in it. Raises OutputError."""
+        path = self._new_path(hour, "part", token)
         self._write_to(path, table)
         return _flow_file(path, hour)
 
@@ -157,8 +165,14 @@ class FlowFolder:
             except OSError:
                 return
 
-    def _new_path(self, hour: int | None, kind: str) -> Path:
-        return self.path / folder_name(hour) / f"{kind}-v{SCHEMA_VERSION}-{secrets.token_hex(8)}.parquet"
+    def with_token(self, token: str) -> list[Path]:
+        """Return the files that were written with a token in their names. Raises StoreError."""
+        pattern = f"part-v*-{token}*.parquet"
+        return sorted(path for folder, _ in self._hours() for path in folder.glob(pattern))
+
+    def _new_path(self, hour: int | None, kind: str, token: str = "") -> Path:
+        name = f"{kind}-v{SCHEMA_VERSION}-{token}{secrets.token_hex(8)}.parquet"
+        return self.path / folder_name(hour) / name
 
     def _write_to(self, path: Path, table: pa.Table) -> None:
         for _ in range(3):

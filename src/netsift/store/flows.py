@@ -51,6 +51,8 @@ class FlowStore:
         self._lock = threading.Lock()
         self.dropped = 0
         """Flows that were given up because they could not be written for too long."""
+        self.token = ""
+        """What files get into their names by which they are to be known again (:mod:`netsift.store.unfinished`)."""
 
     @property
     def folder(self) -> Path:
@@ -168,7 +170,7 @@ class FlowStore:
         written = 0
         try:
             for hour, part in parts:
-                self._files.write(part, hour)
+                self._files.write(part, hour, self.token)
                 written += 1
         finally:
             left = [part for _, part in parts[written:]]
