@@ -141,12 +141,14 @@ def test_peers_flag_what_is_unlike_the_captures_that_they_learned_from(peer: str
 
 def test_a_log_is_right_with_an_alert_of_a_class_that_it_holds() -> None:
     logs = dict.fromkeys((log.name for log in (*LABELLED, *QUIET)), NOTHING)
-    first, quiet = LABELLED[0], QUIET[0]
+    first, second, quiet = LABELLED[0], LABELLED[1], QUIET[0]
+    logs[second.name] = found(replace(ALERT, category="scan"))
     logs[first.name] = found(replace(ALERT, category="c2", detectors=("beacon",)))
     logs[quiet.name] = found(replace(ALERT, category="web_attack", detectors=("model",)))
     lines = list(log_lines(logs))
-    assert f"| {first.name} | 0 | {first.known} | c2: beacon | yes |" in lines
-    assert f"| together | | | | 1 of {len(LABELLED)} |" in lines
+    assert f"| {first.name} | 0 | {first.known} | c2: beacon | yes | 0 |" in lines
+    assert f"| {second.name} | 0 | {second.known} | scan: port_scan | no | 1 |" in lines
+    assert f"| together | | | | 1 of {len(LABELLED)} | 1 |" in lines
     assert f"| {quiet.name} | 0 | web_attack: model | 1 | not judged yet |" in lines
 
 

@@ -1,7 +1,7 @@
 """From unlabelled traffic of a network to its baseline, without what the behaviour detectors make of it.
 
 Flows that belong to an alert of a behaviour detector are never learned from, nor are the pairs of hosts of whoever
-acted in it. Three behaviours are the exception, because "usual here" is all that they lack: what
+acted in it. Some behaviours are the exception, because "usual here" is all that they lack: what
 :data:`netsift.alerts.novelty.USUAL_HERE` names is learned, and whoever learns is told, to look at it once.
 """
 

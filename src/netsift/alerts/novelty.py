@@ -31,7 +31,9 @@ from netsift.flows.schema import BY_NAME
 NOVELTY: Final = "novelty"
 """Name of the detectors in alerts, before the name of each: ``novelty/ecod``."""
 
-USUAL_HERE: Final = frozenset({"remote_administration", "beacon", "long_connection"})
+USUAL_HERE: Final = frozenset(
+    {"remote_administration", "beacon", "unanswered_beacon", "long_connection", "repeated_uploads", "raw_upload"}
+)
 """Behaviours whose alerts mean nothing where the same hosts did the same when the baseline was learned."""
 
 MANY_SOURCES: Final = 8

@@ -16,6 +16,9 @@ _DEVIATIONS = 4.0
 _FEW_CALLS = 9.0
 """From so many calls on a few of them may fetch more, as those that get something to do."""
 
+_SUREST_OF_WEB = 1.2
+"""Much that calls by the clock over the web is harmless, so that however long it goes on is no proof."""
+
 _LOGINS = ("ssh", "ftp", "telnet", "remote_desktop")
 """Services where what calls by the clock guesses at passwords."""
 
@@ -88,12 +91,13 @@ class Beacon:
         return view.number("pair_flows_1h")
 
     def strength(self, episode: Episode) -> float:
-        """Return calls ÷ limit; on a port of the web, or how long they went on ÷ limit, if that is less."""
+        """Return calls ÷ limit; on a port of the web, or how long they went on ÷ limit, and little beyond it."""
         began_s = episode.fact("source_age_s") - episode.fact("pair_age_s")
         if episode.ports <= set(WEB_PORTS) and began_s <= self.habit_s:
             return 0.0
-        lasting = episode.seconds / self.web_s if episode.ports <= set(WEB_PORTS) else np.inf
-        return min(episode.flows / self.calls, lasting)
+        if not episode.ports <= set(WEB_PORTS):
+            return episode.flows / self.calls
+        return min(episode.flows / self.calls, episode.seconds / self.web_s, _SUREST_OF_WEB)
 
     def reason(self, episode: Episode) -> str:
         """Say how regular the calls are."""
