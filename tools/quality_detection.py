@@ -329,7 +329,7 @@ SETS: Final = """
   incident without any such alert is false.
 
 | category of `captures.csv` | class | captures | right | any incident | right, behaviours alone |
-|---|---|---|---|---|---|""".replace("{seeds}", ", ".join(map(str, PARTS)))
+|---|---|---|---|---|---|""".replace("{seeds}", f"{PARTS[0]} to {PARTS[-1]}")
 
 
 def targets(captures: Sequence[Found], days: Sequence[Day]) -> Iterator[str]:
