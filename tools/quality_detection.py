@@ -14,8 +14,8 @@ import hashlib
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +44,7 @@ from netsift.sources.captures import CaptureSettings  # noqa: E402
 from netsift.sources.flows import read_flows  # noqa: E402
 from netsift.sources.statistics import ReadStatistics  # noqa: E402
 from tools import quality_peers  # noqa: E402
-from tools.quality_logs import LABELLED, QUIET, Log, log_lines  # noqa: E402
+from tools.quality_logs import LABELLED, QUIET, UNATTACKED, Log, log_lines  # noqa: E402
 
 PAGE: Final = ROOT / "docs" / "quality.md"
 MODEL: Final = ROOT / "src" / "netsift" / "models" / "default.netsift"
@@ -52,6 +52,7 @@ MARK: Final = "\n## What netsift detect finds\n"
 PARTS: Final = tuple(range(9_401, 9_409))
 PART: Final = SimulationSettings(duration_s=10_800)
 """A simulated day has eight parts of three hours, each of another seed and so of another network."""
+ORDINARY_SEEDS: Final = (9_501, 9_502, 9_503, 9_504)
 SAME_ATTACK_NS: Final = 1_800 * 10**9
 """Attack flows of one class with less than half an hour between them are one attack."""
 
@@ -164,8 +165,9 @@ def main() -> None:
     captures = list(on_captures(arguments.data, searcher, load_bundle(MODEL), say))
     logs = {log.name: on_log(arguments.data, log, searcher) for log in (*LABELLED, *QUIET)}
     with tempfile.TemporaryDirectory() as folder:
+        ordinary = on_ordinary(arguments.data, Path(folder), searcher, say)
         days = [on_day(Path(folder) / f"{seed}.pcap", seed, searcher, say) for seed in PARTS[: arguments.parts]]
-    text = part(captures, logs, days)
+    text = part(captures, logs, days, ordinary)
     before = arguments.page.read_text(encoding="utf-8").split(MARK)[0] if arguments.page.exists() else ""
     arguments.page.write_text(before + text, encoding="utf-8")
     print(text)
@@ -223,10 +225,38 @@ def on_log(data: Path, log: Log, searcher: Searcher) -> Detected:
     return searcher.shipped(traffic_of(*sorted(data.glob(log.pattern))))
 
 
+@dataclass(frozen=True, slots=True)
+class Ordinary:
+    """How far traffic without attacks goes with each behaviour, by where it is from; incidents of what is simulated."""
+
+    strengths: dict[str, dict[str, float]]
+    incidents: Counter[tuple[str, str]]
+
+
+def on_ordinary(data: Path, folder: Path, searcher: Searcher, say: Say) -> Ordinary:
+    """Return what ordinary traffic other than captures does: that of quiet logs, and simulated."""
+    logs: dict[str, float] = {}
+    for log in UNATTACKED:
+        logs = _greater(logs, searcher.strengths(traffic_of(*sorted(data.glob(log.pattern))).flows))
+    simulated: dict[str, float] = {}
+    incidents: Counter[tuple[str, str]] = Counter()
+    for seed in ORDINARY_SEEDS:
+        say(f"simulated without attacks, seed {seed}")
+        path = folder / f"ordinary-{seed}.pcap"
+        simulate(path, replace(PART, seed=seed, attacks="none"))
+        traffic = traffic_of(path)
+        simulated = _greater(simulated, searcher.strengths(traffic.flows))
+        incidents.update((one.category, "+".join(one.detectors)) for one in searcher.shipped(traffic).incidents)
+        path.unlink()
+    return Ordinary({"quiet logs": logs, "simulated": simulated}, incidents)
+
+
+def _greater(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in (*one, *other)}
+
+
 def on_day(path: Path, seed: int, searcher: Searcher, say: Say) -> Day:
     """Simulate a part of a day, look for its attacks, and hold both against each other."""
-    from dataclasses import replace
-
     say(f"simulated, seed {seed}")
     simulate(path, replace(PART, seed=seed))
     found = searcher.shipped(traffic_of(path))
@@ -280,7 +310,12 @@ def meets(alert: Alert, attack: Attack) -> bool:
     return any(source in sources and target in targets for source, target in attack.pairs)
 
 
-def part(captures: Sequence[Found], logs: dict[str, Detected], days: Sequence[Day]) -> str:
+def part(
+    captures: Sequence[Found],
+    logs: dict[str, Detected],
+    days: Sequence[Day],
+    ordinary: Ordinary,
+) -> str:
     """Return the part of the page."""
     return "\n".join(
         [
@@ -291,9 +326,9 @@ def part(captures: Sequence[Found], logs: dict[str, Detected], days: Sequence[Da
             "\n### Benign captures with an incident\n",
             *benign_incidents(captures),
             "\n### How near ordinary traffic comes to the limits\n",
-            *limit_lines([one for one in captures if one.wanted == BENIGN]),
+            *limit_lines([one for one in captures if one.wanted == BENIGN], ordinary.strengths),
             "\n### The simulated day\n",
-            *day_lines(days),
+            *day_lines(days, ordinary),
             "\n### Logs of other tools\n",
             *log_lines(logs),
             "\n### How sure is sure\n",
@@ -401,20 +436,24 @@ def benign_incidents(captures: Sequence[Found]) -> Iterator[str]:
     yield from lines or ["None."]
 
 
-def limit_lines(benign: Sequence[Found]) -> Iterator[str]:
-    """Yield for every behaviour how far benign captures go, as shares of its limit."""
+def limit_lines(benign: Sequence[Found], ordinary: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """Yield for every behaviour how far ordinary traffic goes: benign captures, and what else there is by its name."""
     yield (
-        "The strength of a behaviour is 1 at its limit. Of the benign captures, how many do anything of the kind, how\n"
-        "many come to half of the limit, and how near the nearest comes.\n"
+        "Limits are set by the spread of ordinary traffic. The strength of a behaviour is 1 at its limit. Of the\n"
+        "benign captures, how many do anything of the kind, how many come to half of the limit, and how near the\n"
+        "nearest comes; how near other ordinary traffic comes: logs of devices and of a host that nobody attacked,\n"
+        "and three hours of four simulated networks without attacks (whose authorised scanner scans).\n"
     )
-    yield "| behaviour | do it at all | half of the limit | the nearest |\n|---|---|---|---|"
+    yield f"| behaviour | do it at all | half of the limit | the nearest | {' | '.join(ordinary)} |"
+    yield f"|{'---|' * (4 + len(ordinary))}"
     for behaviour in BEHAVIOURS:
         reached = [strength for one in benign if (strength := one.strengths.get(behaviour.name, 0.0)) > 0]
         half = sum(strength >= 0.5 for strength in reached)
-        yield f"| `{behaviour.name}` | {len(reached)} | {half} | {max(reached, default=0.0):.2f} |"
+        others = "".join(f" {of.get(behaviour.name, 0.0):.2f} |" for of in ordinary.values())
+        yield f"| `{behaviour.name}` | {len(reached)} | {half} | {max(reached, default=0.0):.2f} |{others}"
 
 
-def day_lines(days: Sequence[Day]) -> Iterator[str]:
+def day_lines(days: Sequence[Day], ordinary: Ordinary) -> Iterator[str]:
     """Yield which attacks were missed, and every kind of false incident."""
     missed = Counter(name for day in days for name in day.missed)
     yield "Missed: " + (", ".join(f"{name} {count}" for name, count in missed.most_common()) or "none") + ".\n"
@@ -423,6 +462,13 @@ def day_lines(days: Sequence[Day]) -> Iterator[str]:
     yield "| false incidents of | number | one of them |\n|---|---|---|"
     for kind, count in false.most_common():
         yield f"| {kind[0]}: {kind[1]} | {count} | {example[kind]} |"
+    kinds = ", ".join(
+        f"{category}: {detectors} {count}" for (category, detectors), count in ordinary.incidents.most_common()
+    )
+    yield (
+        f"\nIn three hours each of {len(ORDINARY_SEEDS)} such networks without any attack, incidents of: "
+        f"{kinds or 'none'}. Each network has an authorised scanner, whose scans are one incident."
+    )
 
 
 def calibration_lines(captures: Sequence[Found], days: Sequence[Day]) -> Iterator[str]:

@@ -34,6 +34,8 @@ QUIET: Final = (
     Log("CTU-Normal-7 (Argus)", f"{_ARGUS}/history/Normal_CTU-Normal-7*"),
 )
 """Logs without attacks of their own, though what reaches an open host of the Internet is in them."""
+UNATTACKED: Final = QUIET[2:]
+"""Those of them whose hosts nobody attacked."""
 
 LABELLED: Final = (
     Log("IoT-23, 34-1 (Mirai)", f"{_IOT}-Malware-Capture-34-1-*", ("flood", "c2"), "floods, command and control"),

@@ -431,6 +431,19 @@ def web_server_under_load() -> Traffic:
     return traffic
 
 
+def resting_connections() -> Traffic:
+    """Screens that fetch a little over TLS, and again when somebody looks; the connections are kept for a minute."""
+    draw, traffic = random.Random(21), Traffic()
+    for number in range(240):
+        said = list(_TLS)
+        for _ in range(draw.randrange(1, 4)):
+            said += [(">", bytes(draw.randrange(200, 900)), draw.uniform(0.1, 9))]
+            said += [("<", bytes(draw.randrange(400, 1_400)), 0.01)] * draw.randrange(1, 5)
+        said.append((">", b"\x15\x03\x03\x00\x1a" + bytes(26), draw.uniform(20, 110)))
+        traffic.talk(number * 4 + draw.random(), (host(number % 20), SERVER), 443, said)
+    return traffic
+
+
 def announced_page() -> Traffic:
     """A quiet server is named in the news: a visitor every half minute, then hundreds with a browser each."""
     draw, traffic = random.Random(17), Traffic()
@@ -457,7 +470,7 @@ LOOK_ALIKES: Final[tuple[Callable[[], Traffic], ...]] = (
     recursive_resolver, resolver_clients, service_lookups, crawler, crawled_site, backup, monitoring_poller,
     load_balancer, time_keeping, video, one_way_stream, peer_to_peer, peers_behind_translators, forbidden_telemetry,
     file_synchronisation, log_shipping, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
-    domain_members, office, management_server, configuration_management, things, web_server_under_load, announced_page,
-    event_streams,
+    domain_members, office, management_server, configuration_management, things, web_server_under_load,
+    resting_connections, announced_page, event_streams,
 )  # fmt: skip
 """All of them."""
