@@ -25,7 +25,7 @@ THREADS: Final = 16
 
 _STOP_S: Final = 5
 _BACKLOG: Final = 2_048
-_OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 
 def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
