@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,27 +25,60 @@ def programs() -> Path | None:
     return found[-1] if found else Path(on_path).resolve().parent if on_path else None
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL server that can be stopped and started again."""
+
+    url: str
+    programs: Path
+    folder: Path
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c fsync=off"
+        self.run("pg_ctl", "-D", self.data, "-w", "-t", "90", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once; connections are cut."""
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+
+    @property
+    def data(self) -> str:
+        """Where its databases are."""
+        return str(self.folder / "data")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as its owner."""
+        owner = _owner()
+        subprocess.run(
+            [str(self.programs / program), *arguments], cwd=self.folder, user=None if owner is None else owner.pw_name,
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+
+
 @contextlib.contextmanager
-def server(programs: Path) -> Iterator[str]:
-    """Yield the URL of a running server's database; root lets the user postgres run it, as the server demands."""
+def machine(programs: Path) -> Iterator[Server]:
+    """Yield a running server; root lets the user postgres run it, as the server demands."""
     with tempfile.TemporaryDirectory(prefix="netsift-pg-", dir="/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         owner = _owner()
         if owner is not None:
             os.chown(folder, owner.pw_uid, owner.pw_gid)
-
-        def run(*command: str) -> None:
-            user = None if owner is None else owner.pw_name
-            subprocess.run(command, cwd=folder, user=user, check=True, capture_output=True, timeout=120)
-
-        data = str(folder / "data")
-        run(str(programs / "initdb"), "-D", data, "-U", "netsift", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-        run(str(programs / "pg_ctl"), "-D", data, "-w", "-t", "90", "-l", str(folder / "log"), "-o", options, "start")
+        made = Server(f"postgresql://netsift@/postgres?host={folder}", programs, folder)
+        made.run("initdb", "-D", made.data, "-U", "netsift", "-A", "trust", "-E", "UTF8", "--no-sync")
+        made.start()
         try:
-            yield f"postgresql://netsift@/postgres?host={folder}"
+            yield made
         finally:
-            run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+            with contextlib.suppress(subprocess.CalledProcessError):  # a test has stopped it
+                made.stop()
+
+
+@contextlib.contextmanager
+def server(programs: Path) -> Iterator[str]:
+    """Yield the URL of a running server's database."""
+    with machine(programs) as made:
+        yield made.url
 
 
 def _owner() -> pwd.struct_passwd | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Response
 
-from netsift.web.errors import PROBLEM_TYPE, Problem, Refusal
+from netsift.errors import NetsiftError
+from netsift.web.errors import LATER, LOGGER, PROBLEM_TYPE, Problem, Refusal
 from netsift.web.headers import FIXED
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _KEEP_ALIVE_S: Final = 10.0
 _STREAMS: Final = "/events"
 """How the paths of streams end."""
 _TOO_MANY: Final = "Too many pages are watching at once."
-_LATER: Final = {"Retry-After": "5"}
 
 
 class StreamSlots:
@@ -38,7 +38,7 @@ class StreamSlots:
     def take(self) -> None:
         """Take one. Raises Refusal (503) when all are taken."""
         if not self._free.acquire(blocking=False):
-            raise Refusal(503, _TOO_MANY, headers=_LATER)
+            raise Refusal(503, _TOO_MANY, headers=LATER)
         with self._lock:
             self.open += 1
 
@@ -66,7 +66,7 @@ class StreamGate:
         if free or not path.endswith(_STREAMS) or not path.startswith("/api/"):
             return self._application(environ, start_response)
         problem = Problem(title="Service Unavailable", status=503, detail=_TOO_MANY, instance=path)
-        answer = Response(problem.model_dump_json(), 503, content_type=PROBLEM_TYPE, headers=_LATER)
+        answer = Response(problem.model_dump_json(), 503, content_type=PROBLEM_TYPE, headers=LATER)
         for name, value in FIXED.items():
             answer.headers.setdefault(name, value)
         answer.headers["Cache-Control"] = "no-store"
@@ -89,7 +89,12 @@ def event_stream(
     def events() -> Iterator[str]:
         ends, spoke, before = clock() + LONGEST_S, clock(), ""
         while clock() < ends:
-            name, content, last = look()
+            try:
+                name, content, last = look()
+            except NetsiftError as error:
+                # The page asks again, and is told so until all is well.
+                LOGGER.error("event stream: %s", error)
+                return
             text = json.dumps(content, separators=(",", ":"))
             if text != before:
                 before, spoke = text, clock()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from netsift.errors import NetsiftError
+from netsift.errors import DatabaseError, NetsiftError
 from netsift.store.flows import FlowStore
 from netsift.store.jobs import Job, JobState
 from netsift.store.opening import Store
@@ -137,7 +137,10 @@ class JobRunner:
                 process.kill()
 
     def _is_cancelled(self, job: Job) -> bool:
-        now = self._store.jobs.get(job.id)
+        try:
+            now = self._store.jobs.get(job.id)
+        except DatabaseError:  # It says nothing now; the process goes on, and is looked after.
+            return False
         return now is None or now.cancel_asked
 
     def _explain(self, job: Job, status: int, log: Path) -> None:
