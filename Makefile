@@ -23,13 +23,14 @@ test: $(VENV)/.dev ## Run the tests
 	$(BIN)/netsift warmup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: static test ## Check format, lint, types, house rules and docs, then run the tests
+check: static test ## Check format, lint, types, house rules, security and docs, then run the tests
 
 static: $(VENV)/.dev ## The checks of `make check` without the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/python tools/house_rules.py
+	$(BIN)/bandit --quiet --recursive src
 	$(BIN)/python tools/generate_docs.py --check
 
 format: $(VENV)/.dev ## Format the code and fix what the linter can fix

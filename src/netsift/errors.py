@@ -34,6 +34,10 @@ class StoreError(NetsiftError):
     """A database or a folder of stored data that cannot be opened, read or written: locked, gone, full, too new."""
 
 
+class DatabaseError(StoreError):
+    """The alert database cannot be used: locked, gone, full, stopped, too new."""
+
+
 class UsageError(NetsiftError):
     """Arguments that contradict each other or lie outside their range."""
 

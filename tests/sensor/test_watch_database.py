@@ -96,4 +96,4 @@ def test_a_file_of_sqlite_that_is_removed_is_made_anew(scan: bytes, tmp_path: Pa
         watch.pipe.flush()
         wait_for(lambda: (data / "netsift.db").exists() and alerts_of(data / "netsift.db") == 2, "the alerts")
         watch.ends()
-    assert any("removed or replaced" in words for words in say(watch))
+    assert any("is gone" in words for words in say(watch))

@@ -25,52 +25,51 @@ def programs() -> Path | None:
     return found[-1] if found else Path(on_path).resolve().parent if on_path else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Server:
-    """A server that can be stopped and started again; its URL stays the same."""
+    """A PostgreSQL server that can be stopped and started again."""
 
+    url: str
     programs: Path
     folder: Path
-
-    @property
-    def url(self) -> str:
-        """The URL of its database."""
-        return f"postgresql://netsift@/postgres?host={self.folder}"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c fsync=off"
-        self._control("-w", "-t", "90", "-l", str(self.folder / "log"), "-o", options, "start")
+        self.run("pg_ctl", "-D", self.data, "-w", "-t", "90", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
-        """Stop it at once, as its end by a kill would."""
-        self._control("-m", "immediate", "stop")
+        """Stop it at once; connections are cut."""
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
 
-    def run(self, *command: str) -> None:
-        """Run a program as the user whose the server is."""
+    @property
+    def data(self) -> str:
+        """Where its databases are."""
+        return str(self.folder / "data")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as its owner."""
         owner = _owner()
-        user = None if owner is None else owner.pw_name
-        subprocess.run(command, cwd=self.folder, user=user, check=True, capture_output=True, timeout=120)
-
-    def _control(self, *words: str) -> None:
-        self.run(str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), *words)
+        subprocess.run(
+            [str(self.programs / program), *arguments], cwd=self.folder, user=None if owner is None else owner.pw_name,
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
 
 
 @contextlib.contextmanager
 def stoppable(programs: Path) -> Iterator[Server]:
     """Yield a running server; root lets the user postgres run it, as the server demands."""
     with tempfile.TemporaryDirectory(prefix="netsift-pg-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        made = Server(programs, Path(name))
-        owner = _owner()
+        folder, owner = Path(name), _owner()
         if owner is not None:
-            os.chown(name, owner.pw_uid, owner.pw_gid)
-        data = str(made.folder / "data")
-        made.run(str(programs / "initdb"), "-D", data, "-U", "netsift", "-A", "trust", "-E", "UTF8", "--no-sync")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        made = Server(f"postgresql://netsift@/postgres?host={folder}", programs, folder)
+        made.run("initdb", "-D", made.data, "-U", "netsift", "-A", "trust", "-E", "UTF8", "--no-sync")
         made.start()
         try:
             yield made
         finally:
-            with contextlib.suppress(subprocess.CalledProcessError):
+            with contextlib.suppress(subprocess.CalledProcessError):  # a test has stopped it
                 made.stop()
 
 

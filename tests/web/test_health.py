@@ -55,7 +55,11 @@ def test_streams_are_bounded_and_given_back(application: Application, client: Fl
     streams = [client.get("/api/v1/events", buffered=False) for _ in range(slots.most)]
     refused = client.get("/api/v1/events")
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.content_type == "application/problem+json"
+    assert refused.json["instance"] == "/api/v1/events"  # type: ignore[index]
+    assert refused.headers["X-Content-Type-Options"] == "nosniff"
     assert slots.open == slots.most
+    assert client.get("/api/v1/status").status_code == 200
     for stream in streams:
         stream.close()
     assert slots.open == 0

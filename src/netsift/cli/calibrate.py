@@ -110,7 +110,7 @@ def _print_result(bundle: Bundle, *, was_signed: bool, output: Path) -> None:
     from rich.console import Console
 
     calibration = bundle.manifest.calibration
-    assert calibration is not None
+    assert calibration is not None  # nosec B101 # the bundle was just written with one
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False, markup=False)
     typer.echo(calibration_text(calibration))
     console.print(calibration_table(calibration))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,23 +227,23 @@ class _AlertKeeping:
 
     def write(self, alerts: list[Alert]) -> None:
         """Store alerts; those that cannot be are counted."""
-        store = self._opened()
-        try:
-            store.alerts.upsert(alerts)
-        except InputError:
-            for alert in alerts:
-                self._write_one(store, alert)
+        with self._storing() as store:
+            try:
+                store.alerts.upsert(alerts)
+            except InputError:
+                for alert in alerts:
+                    self._write_one(store, alert)
         alerts.clear()
 
     def look_after(self) -> None:
         """Store what an earlier run left, and read the rules when it is time."""
-        store = self._opened()
-        if self._left.exists():
-            store.alerts.upsert(_read_alerts(self._left))
-            self._left.unlink(missing_ok=True)
-        if time.monotonic() >= self._next_rules_s:
-            self.rules = store.suppressions.in_force().rules
-            self._next_rules_s = time.monotonic() + SECONDS_BETWEEN_RULES
+        with self._storing() as store:
+            if self._left.exists():
+                store.alerts.upsert(_read_alerts(self._left))
+                self._left.unlink(missing_ok=True)
+            if time.monotonic() >= self._next_rules_s:
+                self.rules = store.suppressions.in_force().rules
+                self._next_rules_s = time.monotonic() + SECONDS_BETWEEN_RULES
 
     def leave(self, alerts: list[Alert]) -> None:
         """Leave alerts for the next run, beside those that are there from an earlier one."""
@@ -263,10 +263,17 @@ class _AlertKeeping:
         except InputError:
             self.refused += 1
 
-    def _opened(self) -> Store:
+    @contextmanager
+    def _storing(self) -> Iterator[Store]:
+        """Yield the stores; after a trouble they are opened anew, which makes a file that is gone."""
         if self._store is None:
             self._store = open_store(self._url)
-        return self._store
+        try:
+            yield self._store
+        except StoreError:
+            self._store.close()
+            self._store = None
+            raise
 
 
 class _FlowKeeping:

@@ -86,7 +86,7 @@ class Delivery:
 
     def _run(self) -> None:
         pause_s = self._first_pause_s
-        chance = random.Random(self.name)
+        chance = random.Random(self.name)  # nosec B311 # how long to wait is no secret
         while not self._stop.is_set():
             self._wake.clear()
             if self._tried():

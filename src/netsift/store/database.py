@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from netsift.errors import StoreError, UsageError
+from netsift.errors import DatabaseError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -49,67 +49,38 @@ class Database:
             StoreError: the database cannot be opened or made, is locked, or was made by a later version of netsift.
         """
         self._url = database_url(url)
-        self._busy_s = busy_s
-        self._opening = threading.Lock()
         self.name = described(self._url)
-        self._open()
-
-    def _open(self) -> None:
-        self._engine = _engine(self._url, self.name, self._busy_s)
+        self._engine = _engine(self._url, self.name, busy_s)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._lock = threading.Lock()
+        self._file = self._file_now()
         try:
-            with self.sentences(), self._writer.begin() as connection:
-                _migrate(connection, self.name)
-            self._file = self._file_now()
+            self._bring_up_to_date()
         except StoreError:
             self.close()
             raise
 
-    def _file_now(self) -> tuple[int, int] | None:
-        """Return which file of SQLite has the name now, by device and number; None where there is none."""
-        if not self.is_sqlite:
-            return None
-        try:
-            found = Path(str(self._url.database)).stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _refuse_what_is_gone(self) -> None:
-        """Open anew what was removed or replaced: what was written into the old file nobody would find again.
-
-        Raises:
-            StoreError: it was, and what was to be done is to be tried once more.
-        """
-        if self._file_now() == self._file:
-            return
-        with self._opening:
-            if self._file_now() != self._file:
-                self.close()
-                self._open()
-        raise StoreError(f"{self.name}: was removed or replaced by another file; it has been opened anew")
-
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """Yield a session that sees one state of the database; nothing it does is kept."""
-        self._refuse_what_is_gone()
+        self._look_for_the_file()
         with self.sentences(), Session(self._engine, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """Yield a session whose changes are kept, all or none, when the block ends without an error."""
-        self._refuse_what_is_gone()
+        self._look_for_the_file()
         with self.sentences(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextlib.contextmanager
     def sentences(self) -> Iterator[None]:
-        """Turn errors of the database into StoreError."""
+        """Turn errors of the database into DatabaseError."""
         try:
             yield
         except SQLAlchemyError as error:
-            raise StoreError(f"{self.name}: {_words(error, self._url)}") from None
+            raise DatabaseError(f"{self.name}: {_words(error, self._url)}") from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -119,6 +90,31 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def _bring_up_to_date(self) -> None:
+        with self.sentences(), self._writer.begin() as connection:
+            _migrate(connection, self.name)
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """Return which file SQLite's is. Raises DatabaseError when there is none; SQLite would make an empty one."""
+        if not self.is_sqlite:
+            return None
+        try:
+            found = Path(self.name).stat()
+        except OSError as error:
+            raise DatabaseError(f"{self.name}: is gone: {error.strerror or error}") from None
+        return found.st_dev, found.st_ino
+
+    def _look_for_the_file(self) -> None:
+        """Let go of a file that is no longer the database, and take the one that came in its place."""
+        if self._file_now() == self._file:
+            return
+        with self._lock:
+            now = self._file_now()
+            if now != self._file:
+                self._engine.dispose()
+                self._bring_up_to_date()
+                self._file = now
 
 
 def database_url(url: str | Path) -> URL:

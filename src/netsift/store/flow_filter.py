@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Network, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import Any, Final
 
 from netsift.errors import UsageError
@@ -20,6 +20,25 @@ _IPV4_OF: Final = (
     " + try_cast(split_part({side}, '.', 4) AS BIGINT))"
 )
 """An IPv4 address in text as a number, null for anything else."""
+
+_GROUPS: Final = (
+    "list_transform(list_filter(string_split({text}, ':'), lambda word: word <> ''),"
+    " lambda word: try_cast('0x' || word AS UHUGEINT))"
+)
+_BEFORE, _AFTER = (_GROUPS.format(text=f"split_part({{side}}, '::', {place})") for place in (1, 2))
+_MAPPED: Final = _IPV4_OF.format(side="substr({side}, 8)")
+_IPV6_OF: Final = (
+    f"(CASE WHEN starts_with({{side}}, '::ffff:') AND contains({{side}}, '.')"
+    f" THEN 281470681743360::UHUGEINT + {_MAPPED}::UHUGEINT"
+    f" WHEN contains({{side}}, ':') THEN list_reduce({_BEFORE}"
+    f" || list_resize([]::UHUGEINT[], greatest(8 - len({_BEFORE}) - len({_AFTER}), 0), 0) || {_AFTER},"
+    f" lambda high, low: high * 65536 + low) END)"
+)
+"""An IPv6 address in text (RFC 5952) as a number, null for anything else."""
+_ONE_OF: Final = (
+    "{side} IN (SELECT address FROM (SELECT DISTINCT {side} AS address FROM flows WHERE contains({side}, ':'))"
+)
+"""The beginning of a condition on addresses, so that a number is worked out once for each of them."""
 
 Condition = tuple[str, dict[str, Any]]
 
@@ -55,7 +74,8 @@ class FlowFilter:
     """What flows have to be; what is empty or None asks for nothing, of several values any will do.
 
     They begin in the time (``begins_ns`` inclusive, ``ends_ns`` exclusive). ``host`` is either end, ``source`` and
-    ``target`` are one; each is an address or a network. ``port`` is either port, ``target_port`` that of the target.
+    ``target`` are one; each is an address or a network, of IPv4 or IPv6. ``port`` is either port, ``target_port`` that
+    of the target.
     """
 
     begins_ns: int | None = None
@@ -112,11 +132,13 @@ def _within(name: str, host: str, sides: tuple[str, ...]) -> Condition:
         return _any(sides, f"{{side}} = ${name}"), {name: host}
     if network.prefixlen == network.max_prefixlen:
         return _any(sides, f"{{side}} = ${name}"), {name: str(network.network_address)}
-    if isinstance(network, IPv6Network):
-        raise UsageError(f"{host}: flows are found by addresses and by IPv4 networks, not by IPv6 networks")
-    low, high = int(network.network_address), int(network.broadcast_address)
+    low, high = network.network_address, network.broadcast_address
+    if isinstance(low, IPv6Address):
+        number = _IPV6_OF.format(side="address")
+        condition = f"{_ONE_OF} WHERE {number} BETWEEN ${name}_low::UHUGEINT AND ${name}_high::UHUGEINT)"
+        return _any(sides, condition), {f"{name}_low": str(int(low)), f"{name}_high": str(int(high))}
     condition = f"{_IPV4_OF} BETWEEN ${name}_low AND ${name}_high"
-    return _any(sides, condition), {f"{name}_low": low, f"{name}_high": high}
+    return _any(sides, condition), {f"{name}_low": int(low), f"{name}_high": int(high)}
 
 
 def _any(sides: tuple[str, ...], condition: str) -> str:

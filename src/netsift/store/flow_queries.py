@@ -29,6 +29,13 @@ _ROW_ID: Final = (
 )
 """Tells apart flows that have the same number to be ordered by."""
 
+_TOTALS: Final = (
+    "SELECT count(*), coalesce(sum(packets), 0), coalesce(sum(bytes), 0), epoch_ns(min(start_time)), "
+    "epoch_ns(max(start_time)) FROM flows WHERE"
+)
+_BY_TIME: Final = "SELECT epoch_ns(start_time) // $step AS place, count(*), sum(packets), sum(bytes) FROM flows WHERE"
+_TALKERS: Final = "SELECT src_ip, dst_ip, count(*), sum(packets), sum(bytes_fwd), sum(bytes_bwd) FROM flows WHERE"
+_BY_PAIR: Final = "GROUP BY src_ip, dst_ip ORDER BY sum(bytes) DESC, src_ip, dst_ip"
 _LATER_TIME: Final = "make_timestamp_ns($at)::TIMESTAMPTZ_NS"
 _NUMBERS: Final = frozenset({Kind.UINT8, Kind.UINT16})
 _TRIES: Final = 5
@@ -62,8 +69,13 @@ class FlowQueries:
         number = "epoch_ns(start_time)" if timed else order.expression
         direction = "DESC" if order.descending else "ASC"
         rows = self._ask(
-            f"SELECT {listed}, {number}, {_ROW_ID} AS row_id FROM flows WHERE {conditions} "
-            f"ORDER BY {order.expression} {direction}, row_id {direction} LIMIT {limit + 1}",
+            _sql(
+                "SELECT",
+                f"{listed}, {number}, {_ROW_ID} AS row_id",
+                "FROM flows WHERE",
+                conditions,
+                f"ORDER BY {order.expression} {direction}, row_id {direction} LIMIT {limit + 1}",
+            ),
             parameters,
             wanted,
         )
@@ -78,8 +90,7 @@ class FlowQueries:
         """Return how many flows there are, and sums."""
         conditions, parameters = _where(wanted)
         ((flows, packets, size, first, last),) = self._ask(
-            "SELECT count(*), coalesce(sum(packets), 0), coalesce(sum(bytes), 0), epoch_ns(min(start_time)), "
-            f"epoch_ns(max(start_time)) FROM flows WHERE {conditions}",
+            _sql(_TOTALS, conditions),
             parameters,
             wanted,
         ) or [(0, 0, 0, None, None)]
@@ -101,8 +112,7 @@ class FlowQueries:
         found = {
             int(place): values
             for place, *values in self._ask(
-                "SELECT epoch_ns(start_time) // $step AS place, count(*), sum(packets), sum(bytes) FROM flows "
-                f"WHERE {conditions} GROUP BY place",
+                _sql(_BY_TIME, conditions, "GROUP BY place"),
                 parameters | {"step": step_s * _NS_PER_S},
                 wanted,
             )
@@ -120,8 +130,12 @@ class FlowQueries:
         checked_limit(top)
         conditions, parameters = _where(wanted)
         tables = [
-            f"(SELECT '{name}', CAST({name} AS VARCHAR), count(*) AS flows, sum(bytes) FROM chosen GROUP BY {name} "
-            f"ORDER BY flows DESC, {name} LIMIT {top})"
+            _sql(
+                "(SELECT",
+                f"'{name}', CAST({name} AS VARCHAR), count(*) AS flows, sum(bytes)",
+                "FROM chosen",
+                f"GROUP BY {name} ORDER BY flows DESC, {name} LIMIT {top})",
+            )
             for name in dict.fromkeys(columns)
         ]
         found: dict[str, list[Facet]] = {name: [] for name in columns}
@@ -129,7 +143,14 @@ class FlowQueries:
             return found
         listed = ", ".join([*found, "bytes"])
         for name, value, flows, size in self._ask(
-            f", chosen AS MATERIALIZED (SELECT {listed} FROM flows WHERE {conditions}) " + " UNION ALL ".join(tables),
+            _sql(
+                ", chosen AS MATERIALIZED (SELECT",
+                listed,
+                "FROM flows WHERE",
+                conditions,
+                ")",
+                " UNION ALL ".join(tables),
+            ),
             parameters,
             wanted,
         ):
@@ -143,9 +164,7 @@ class FlowQueries:
         """Return the pairs of hosts that said most."""
         conditions, parameters = _where(wanted)
         rows = self._ask(
-            "SELECT src_ip, dst_ip, count(*), sum(packets), sum(bytes_fwd), sum(bytes_bwd) FROM flows "
-            f"WHERE {conditions} GROUP BY src_ip, dst_ip ORDER BY sum(bytes) DESC, src_ip, dst_ip "
-            f"LIMIT {checked_limit(top)}",
+            _sql(_TALKERS, conditions, _BY_PAIR, f"LIMIT {checked_limit(top)}"),
             parameters,
             wanted,
         )
@@ -219,6 +238,14 @@ class FlowQueries:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
+
+
+def _sql(*parts: str) -> str:
+    """Return a question of parts that all stand in the source: texts, the schema's names of columns, conditions.
+
+    What somebody asks for is never among them; it is bound to a parameter or chosen from a list.
+    """
+    return " ".join(parts)
 
 
 def _where(wanted: FlowFilter) -> tuple[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from netsift.store.opening import open_store
 from netsift.store.sensors import SensorFolder
 from netsift.web import api, assets, errors, guard, headers, identity, openapi, pages
 from netsift.web.captures import CaptureFolder
-from netsift.web.events import StreamSlots
+from netsift.web.events import StreamGate, StreamSlots
 from netsift.web.jobs import JobRunner
 from netsift.web.services import Services
 from netsift.web.settings import MEBIBYTE, WebSettings
@@ -70,11 +70,13 @@ def create_application(settings: WebSettings) -> Application:
         MAX_FORM_PARTS=200,
         PROPAGATE_EXCEPTIONS=False,
     )
+    parts = _services(settings)
+    application.wsgi_app = StreamGate(application.wsgi_app, parts.streams)  # type: ignore[method-assign]
     if settings.behind_tls:
         # The proxy says who asks; otherwise all failures to log in would be counted as its own.
         application.wsgi_app = ProxyFix(application.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     application.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    _services(settings).attach(application)
+    parts.attach(application)
     errors.register(application)
     headers.register(application, behind_tls=settings.behind_tls)
     guard.register(application)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from apiflask.exceptions import HTTPError
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from pydantic import BaseModel, ConfigDict
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
-from netsift.errors import InputError, NetsiftError, OutputError, StoreError, UsageError
+from netsift.errors import DatabaseError, InputError, NetsiftError, OutputError, StoreError, UsageError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 LOGGER: Final = logging.getLogger("netsift.web")
@@ -20,6 +20,8 @@ LOGGER: Final = logging.getLogger("netsift.web")
 _MACHINE_PATHS: Final = ("/api/", "/metrics", "/healthz", "/readyz")
 _LOST: Final = "There is nothing at this address."
 _FAILED: Final = "Something went wrong here. It was written to the server's log."
+NO_DATABASE: Final = "The database cannot be used now; nothing was changed. It is tried again with every request."
+LATER: Final = {"Retry-After": "5"}
 _SENTENCES: Final = {404: _LOST, 500: _FAILED}
 _STATUS_OF: Final[dict[type[NetsiftError], int]] = {InputError: 422, UsageError: 422, OutputError: 507, StoreError: 503}
 
@@ -69,6 +71,7 @@ def register(application: Flask) -> None:
     application.register_error_handler(HTTPException, _http)
     application.register_error_handler(HTTPError, _invalid)
     application.register_error_handler(NetsiftError, _sentence)
+    application.register_error_handler(DatabaseError, _without_database)
 
 
 def wants_problem() -> bool:
@@ -110,6 +113,15 @@ def _sentence(error: NetsiftError) -> Response:
     if status >= 500:
         LOGGER.error("%s %s: %s", request.method, request.path, error)
     return _answer(status, str(error), ())
+
+
+def _without_database(error: DatabaseError) -> Response:
+    """Answer those who may not be known: where the database is and what ails it is for the log."""
+    LOGGER.error("%s %s: %s", request.method, request.path, error)
+    g.identity = None
+    answer = _answer(503, NO_DATABASE, ())
+    answer.headers.extend(LATER)
+    return answer
 
 
 def _answer(status: int, detail: str, errors: Sequence[FieldError]) -> Response:

@@ -22,7 +22,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 )
 """W3C Content Security Policy Level 3; neither inline code nor inline styles run."""
 
-_HEADERS: Final = {
+FIXED: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -32,6 +32,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+"""Those of every answer."""
 _YEAR_S: Final = 31_536_000
 
 
@@ -39,7 +40,7 @@ def register(application: Flask, *, behind_tls: bool) -> None:
     """Put the headers on every answer of the application."""
 
     def harden(answer: Response) -> Response:
-        for name, value in _HEADERS.items():
+        for name, value in FIXED.items():
             answer.headers.setdefault(name, value)
         if behind_tls:
             answer.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")

@@ -16,7 +16,7 @@ from flask import Flask, current_app, g, redirect, request
 from flask_login import LoginManager, UserMixin, current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from netsift.errors import UsageError
+from netsift.errors import DatabaseError, UsageError
 from netsift.store.scopes import EVERY_SCOPE, Scope
 from netsift.store.users import User
 from netsift.web.errors import Refusal, wants_problem
@@ -61,7 +61,8 @@ def register(application: Flask) -> None:
     """Find out who asks before every request, and refuse what he may not do."""
     manager = LoginManager()
     manager.session_protection = "strong"
-    manager.init_app(application)
+    # Templates ask identity(); a context of every template would ask the database even for the page of an error.
+    manager.init_app(application, add_context_processor=False)
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def load(identifier: str) -> Session | None:
@@ -149,11 +150,18 @@ class UserCount:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known, self._until = False, 0.0
+        self._failed: DatabaseError | None = None
 
     def any(self) -> bool:
-        """Return whether there is a user."""
+        """Return whether there is a user. Raises DatabaseError, as long as the database cannot be asked."""
         with self._lock:
             if time.monotonic() >= self._until:
-                self._known = services().store.users.count() > 0
+                self._failed = None
+                try:
+                    self._known = services().store.users.count() > 0
+                except DatabaseError as error:
+                    self._failed = error
                 self._until = time.monotonic() + _COUNT_FOR_S
+            if self._failed is not None:
+                raise DatabaseError(str(self._failed))
             return self._known

@@ -122,10 +122,7 @@ class Predictor:
         shape = (len(picked.rows), len(self._numbers))
         matrix = np.empty((len(picked.rows), len(self.names)), dtype=np.float32)
         try:
-            values = list(chain.from_iterable(picked.values(self._numbers)))
-            if not set(map(type, values)) <= _NUMERIC:
-                raise ValueError
-            given = _as_floats(values)
+            given = _as_floats(list(chain.from_iterable(picked.values(self._numbers))))
             numbers = given.to_numpy(zero_copy_only=False).reshape(shape)
             # Arrow tells no value from NaN, NumPy does not: a NaN that was given is none too many.
             absent = np.isnan(numbers)
@@ -242,7 +239,9 @@ class _Picked:
 
 
 def _as_floats(values: list[Any]) -> pa.DoubleArray:
-    """Return numbers and None as an Arrow array. Raises OverflowError for what no float64 holds."""
+    """Return numbers and None. Raises ValueError for what is neither, OverflowError beyond float64."""
+    if not set(map(type, values)) <= _NUMERIC:
+        raise ValueError
     try:
         return pa.array(values, pa.float64())
     except pa.ArrowInvalid:  # a whole number that a float64 only comes near to

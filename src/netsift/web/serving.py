@@ -24,8 +24,8 @@ THREADS: Final = 16
 """Threads beside those that event streams may keep busy."""
 
 _STOP_S: Final = 5
-_BACKLOG: Final = 128
-_OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
+_BACKLOG: Final = 2_048
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 
 def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
@@ -84,6 +84,8 @@ def _listener(settings: WebSettings) -> socket.socket:
 def _with_gunicorn(settings: WebSettings, listener: socket.socket) -> None:
     from gunicorn.app.base import BaseApplication
 
+    from netsift.web.worker import MOST_CONNECTIONS, Worker
+
     running: list[Services] = []
     # From here on the socket is gunicorn's, which closes it by its number.
     descriptor = listener.detach()
@@ -93,14 +95,16 @@ def _with_gunicorn(settings: WebSettings, listener: socket.socket) -> None:
 
         def load_config(self) -> None:
             """Set what does not come from files."""
+            threads = settings.most_event_streams + THREADS
             values: dict[str, Any] = {
                 "bind": [f"fd://{descriptor}"],
-                "worker_class": "gthread",
+                "worker_class": Worker,
                 "workers": 1,
-                "threads": settings.most_event_streams + THREADS,
-                "worker_connections": 1_000,
+                "threads": threads,
+                "worker_connections": max(MOST_CONNECTIONS, 2 * threads),
                 "graceful_timeout": _STOP_S,
                 "keepalive": 5,
+                "backlog": _BACKLOG,
                 "loglevel": "warning",
                 "limit_request_line": 8_190,
                 "limit_request_fields": 100,

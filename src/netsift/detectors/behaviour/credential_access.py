@@ -21,7 +21,7 @@ class CredentialAccess(RemoteCalls):
     users make to their own passwords.
     """
 
-    calls: ClassVar[Mapping[str, str]] = {
+    calls: ClassVar[Mapping[str, str]] = {  # nosec B105 # words of an alert
         "secret": "read secrets of the system",
         "account_change": "set the password or the rights of accounts",
         "forced_login": "make it log in to another host",

@@ -161,8 +161,8 @@ class AutoencoderLearner:
     def _layer(self, count: int, width: int, random: np.random.Generator) -> Layer:
         hidden = max(1, int(np.ceil(width * self.ratio)) - (width <= 2))
         bound = 1 / np.sqrt(width)
-        inward = random.uniform(-bound, bound, (count, width, hidden)).astype(np.float32)
-        outward = random.uniform(-bound, bound, (count, hidden, width)).astype(np.float32)
+        inward = random.uniform(-bound, bound, (count, width, hidden)).astype(np.float32)  # nosec B311 # NumPy's
+        outward = random.uniform(-bound, bound, (count, hidden, width)).astype(np.float32)  # nosec B311 # NumPy's
         return Layer(inward, np.zeros((count, 1, hidden), np.float32), outward, np.zeros((count, 1, width), np.float32))
 
     def load(self, arrays: Arrays, columns: int) -> AutoencoderModel:

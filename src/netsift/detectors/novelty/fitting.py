@@ -163,7 +163,7 @@ class _Fitting:
         """Return a group, and −log10 of the p-values of the held-back rows, each half beside the other."""
         random = np.random.default_rng(self.seed)
         if len(learning) > MOST_LEARNED:
-            learning = np.sort(random.choice(learning, MOST_LEARNED, replace=False))
+            learning = np.sort(random.choice(learning, MOST_LEARNED, replace=False))  # nosec B311 # NumPy's
         kept = learning[self._ordinary(self.first[learning])]
         models = {one.name: one.fit(self.first[kept], self.seed, earlier.get(one.name)) for one in LEARNERS.values()}
         calibrations, crossed = {}, []
@@ -171,7 +171,8 @@ class _Fitting:
             scores = model.score(self.held_back[waiting])
             calibrations[one] = calibration_of(scores, self.trim)
             crossed.append(np.concatenate(list(_crossed(scores, self.trim))))
-        examples = values[np.sort(random.choice(kept, min(EXAMPLES, len(kept)), replace=False))]
+        chosen = random.choice(kept, min(EXAMPLES, len(kept)), replace=False)  # nosec B311 # NumPy's
+        examples = values[np.sort(chosen)]
         return Group(name, models, calibrations, examples, len(kept), len(waiting)), np.stack(crossed)
 
     def _ordinary(self, matrix: FeatureMatrix) -> npt.NDArray[np.int64]:

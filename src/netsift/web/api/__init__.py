@@ -6,11 +6,23 @@ from typing import Final
 
 from apiflask import APIFlask
 
-from netsift.web.api import alerts, captures, drift, flows, health, jobs, models, predict, sensors, suppressions
+from netsift.web.api import (
+    alerts,
+    captures,
+    drift,
+    flows,
+    health,
+    jobs,
+    models,
+    predict,
+    reports,
+    sensors,
+    suppressions,
+)
 
 PREFIX: Final = "/api/v1"
 
-_RESOURCES: Final = (predict, captures, jobs, alerts, flows, suppressions, models, drift, sensors)
+_RESOURCES: Final = (predict, captures, jobs, alerts, reports, flows, suppressions, models, drift, sensors)
 
 
 def register(application: APIFlask) -> None:

@@ -25,7 +25,7 @@ Port = Annotated[int | None, Field(ge=0, le=LAST_PORT), BeforeValidator(_none_if
 
 
 class FlowQuery(In):
-    """Which flows: hosts are addresses or IPv4 networks; `host` and `port` are either end; the time is their start."""
+    """Which flows: hosts are addresses or networks (IPv4, IPv6), `host` and `port` either end, the time their start."""
 
     after: Moment = None
     before: Moment = None

@@ -10,7 +10,7 @@ from flask import Response
 from netsift import __version__
 from netsift.errors import NetsiftError
 from netsift.store.scopes import Scope
-from netsift.web.errors import Refusal
+from netsift.web.errors import LATER, LOGGER, Refusal
 from netsift.web.events import event_stream
 from netsift.web.metrics import CONTENT_TYPE, exposition
 from netsift.web.operations import Out, described
@@ -63,11 +63,12 @@ def healthz() -> dict[str, str]:
 @described(blueprint, "readyz", Scope.READ, 503)
 def readyz() -> dict[str, str]:
     """Say that database and model can be used."""
-    try:
-        services().store.users.count()
-        services().models.active()
-    except NetsiftError:
-        raise Refusal(503, "The database or the model cannot be used now.", headers={"Retry-After": "5"}) from None
+    for name, use in (("database", services().store.users.count), ("model", services().models.active)):
+        try:
+            use()
+        except NetsiftError as error:
+            LOGGER.error("not ready: %s", error)
+            raise Refusal(503, f"The {name} cannot be used now.", headers=LATER) from None
     return {"status": "ready"}
 
 

@@ -1,0 +1,94 @@
+"""gunicorn's worker with threads, so that no connection keeps others waiting: for its first byte, its end, or its rest.
+
+gunicorn's own gives a thread to a connection that has said nothing yet, keeps as many idle connections as it can have
+at all and then takes no more, and waits in its only loop for up to two seconds until the other side has closed. A
+thousand pages that all want to watch made everybody else wait for seconds by that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from selectors import EVENT_READ
+from socket import SHUT_WR, socket
+from typing import Any, Final
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+MOST_CONNECTIONS: Final = 800
+"""Open at once; many systems allow a process 1,024 files."""
+MOST_IDLE: Final = 256
+"""Connections that are kept for a next request; others are closed when they were answered."""
+
+_ACCEPTED_AT_ONCE: Final = 64
+_CLOSED_AFTER_S: Final = 2.0
+_READ_BYTES: Final = 65_536
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Accepts many connections at once, and gives threads only to those with something to read."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        """Begin as gunicorn's own does."""
+        super().__init__(*arguments, **keywords)
+        self.max_keepalived = MOST_IDLE
+        self._closing: deque[tuple[float, TConn]] = deque()
+
+    def accept(self, listener: socket) -> None:
+        """Accept who waits, and watch what they send."""
+        for _ in range(min(_ACCEPTED_AT_ONCE, self.worker_connections - self.nr_conns)):
+            try:
+                client, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            self.nr_conns += 1
+            connection = TConn(self.cfg, client, address, listener.getsockname())
+            connection.set_timeout()
+            self.pending_conns.append(connection)
+            self._watch(connection, partial(self.on_pending_socket_readable, connection))
+
+    def finish_request(self, conn: TConn, fs: Future[object]) -> None:
+        """Keep or close a connection that was answered, without waiting for the other side."""
+        if fs.cancelled() or fs.exception() is not None or fs.result():
+            super().finish_request(conn, fs)
+            return
+        # What is still on its way must be read, or the other side loses the answer (RFC 9112, section 9.6).
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(SHUT_WR)
+        except OSError:
+            self._close(conn)
+            return
+        self._closing.append((time.monotonic() + _CLOSED_AFTER_S, conn))
+        self._watch(conn, partial(self._read_on, conn))
+
+    def murder_pending(self) -> None:
+        """Close connections that said nothing, and those whose other side does not close them."""
+        super().murder_pending()
+        while self._closing and self._closing[0][0] <= time.monotonic():
+            connection = self._closing.popleft()[1]
+            if connection.sock.fileno() >= 0:
+                self.poller.unregister(connection.sock)
+                self._close(connection)
+
+    def _read_on(self, connection: TConn, client: socket) -> None:
+        try:
+            more = client.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        if not more:
+            self.poller.unregister(client)
+            self._close(connection)
+
+    def _watch(self, connection: TConn, callback: partial[None]) -> None:
+        self.poller.register(connection.sock, EVENT_READ, callback)
+
+    def _close(self, connection: TConn) -> None:
+        self.nr_conns -= 1
+        with contextlib.suppress(OSError):
+            connection.sock.close()
