@@ -39,6 +39,8 @@ from netsift.store.opening import open_store  # noqa: E402
 from netsift.store.sensors import SensorFolder, SensorState  # noqa: E402
 from tests.flows.engine import engine  # noqa: E402
 from tests.live.networks import RECEIVES, network, wait_for, why_not  # noqa: E402
+from tests.live.stepped import SteppedClock, library  # noqa: E402
+from tests.store import postgres  # noqa: E402
 from tests.web.serving import Served, served  # noqa: E402
 
 STREAMS: Final = 1_000
@@ -90,12 +92,22 @@ class Sensor:
 
 
 @contextlib.contextmanager
-def sensor(data: Path, *options: object, command: tuple[str, ...] = (), source: str = "-") -> Iterator[Sensor]:
+def sensor(
+    data: Path,
+    *options: object,
+    command: tuple[str, ...] = (),
+    source: str = "-",
+    database: str = "",
+    variables: dict[str, str] | None = None,
+) -> Iterator[Sensor]:
     """Run a sensor, and wait until it says that it lives."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}"} | (variables or {})
+    if database:
+        environment["NETSIFT_STORE__DATABASE"] = database
     words = [sys.executable, "-m", "netsift", "watch", source, "--data", data, "--no-model", "--no-suppressions", "-q"]
     process = subprocess.Popen(
         [*command, *map(str, (*words, *options))], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}"},
+        stderr=subprocess.DEVNULL, env=environment,
     )  # fmt: skip
     name = NAME if source == "-" else source
     folder = SensorFolder(data / "sensors")
@@ -209,6 +221,85 @@ def full_disk(folder: Path) -> Measured:
         f"{flows - kept} of {flows:,} flows; said: {words.split(': ')[-1][:40]}",
         f"{again_s:.1f} s after there was room",
         kept == flows and not silent,
+    )  # fmt: skip
+
+
+def database_stops(folder: Path) -> Measured:
+    """Stop a PostgreSQL server under a sensor that has alerts to store, and start it again."""
+    programs = postgres.programs()
+    if programs is None:
+        return Measured(f"not measured: {postgres.WHY_NOT}", "", kept_word=True)
+    content = capture_in(folder).read_bytes()
+    with postgres.stoppable(programs) as server, sensor(folder / "data", database=server.url) as one:
+        wait_for(lambda: one.state().kept != () and not one.kept("alerts").trouble, "the database")
+        server.stop()
+        one.feed(content)
+        wait_for(lambda: one.kept("alerts").waiting > 0 and one.kept("alerts").trouble != "", "alerts that wait")
+        time.sleep(LOCKED_S)
+        waited = one.kept("alerts").waiting
+        server.start()
+        before_s = time.monotonic()
+        wait_for(lambda: one.kept("alerts").waiting == 0, "alerts to be stored")
+        again_s = time.monotonic() - before_s
+        one.end()
+        state = one.state()
+        with open_store(server.url) as store:
+            stored = len(list(store.alerts.every()))
+    lost = sum(state.lost.values()) - state.lost["packets skipped"]
+    said = any("PostgreSQL" in happened.words for happened in state.happened)
+    return Measured(
+        f"nothing; {waited} alerts waited {LOCKED_S:.0f} s, {stored} are stored; said {'so' if said else 'nothing'}",
+        f"{again_s:.1f} s after its start", lost == 0 and said and stored >= waited > 0,
+    )  # fmt: skip
+
+
+def clock_is_set(folder: Path) -> Measured:
+    """Set the clock of a sensor's process a day ahead and two days back in the middle of traffic."""
+    if library() is None:
+        return Measured("not measured: libfaketime is not installed", "", kept_word=True)
+    capture, clock = capture_in(folder), SteppedClock(folder)
+    content, flows = capture.read_bytes(), len(engine(capture)[0])
+    third = len(content) // 3
+    slowest_s = 0.0
+    with sensor(folder / "data", variables=clock.environment) as one:
+        for number, step_s in enumerate((86_400, -86_400, 0)):
+            clock.step(step_s)
+            before_s = time.monotonic()
+            wait_for(lambda: abs(one.state().written_s - time.time() - step_s) < 10, "the step to be seen")  # noqa: B023
+            slowest_s = max(slowest_s, time.monotonic() - before_s)
+            one.feed(content[number * third : (number + 1) * third if number < 2 else None])
+        one.end()
+        state = one.state()
+    kept, found = flows_in(folder / "data"), len(alerts_in(folder / "data"))
+    return Measured(
+        f"{flows - kept} of {flows:,} flows; {found} alerts stored", f"{slowest_s:.1f} s until it said so",
+        kept == flows and found > 0 and state.ended,
+    )  # fmt: skip
+
+
+def killed_folder(folder: Path) -> Measured:
+    """Kill the watch of a folder of captures four times, start it again each time, and compare with one look."""
+    from tests.sensor.test_watch_folder import UNCUT, captures_in, rows_in, until_committed, watching
+
+    captures = captures_in(folder)
+    expected = sorted(map(str, engine(sorted(captures.iterdir()), UNCUT)[0]))
+    state = {"XDG_STATE_HOME": str(folder / "state")}
+    data = folder / "data"
+    for round_ in range(4):
+        with watching(captures, data, **state) as process:
+            wait_for(lambda: any((data / "flows").rglob("*.parquet")) or process.poll() is not None, "flows")
+            time.sleep(0.5 * round_)
+    with watching(captures, data, **state) as process:
+        before_s = time.monotonic()
+        until_committed(folder / "state", data)
+        again_s = time.monotonic() - before_s
+        process.terminate()
+        process.wait(timeout=60)
+    kept = sorted(map(str, rows_in(data)))
+    missing, doubled = Counter(expected) - Counter(kept), Counter(kept) - Counter(expected)
+    return Measured(
+        f"{missing.total()} of {len(expected):,} flows; {doubled.total()} too many", f"{again_s:.1f} s for all files",
+        not missing and not doubled,
     )  # fmt: skip
 
 
@@ -408,8 +499,11 @@ def parallel_uploads(folder: Path) -> Measured:
 
 FAULTS: Final[dict[str, Callable[[Path], Measured]]] = {
     "`kill -9` of a sensor under load": killed_sensor,
+    "`kill -9` of the watch of a folder, 4 times": killed_folder,
     f"database locked for {LOCKED_S:.0f} s": locked_database,
+    f"PostgreSQL stopped for {LOCKED_S:.0f} s": database_stops,
     "disk full under a sensor": full_disk,
+    "clock set a day ahead, two back": clock_is_set,
     "times jump a day ahead, two back": clock_jumps,
     "interface down and up": interface_down,
     "corrupt flow file": corrupt_flow_file,

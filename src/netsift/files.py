@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ from netsift.errors import OutputError
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, passing: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to ``path`` on success, remove it on any error.
+
+    The file is on the disk before it gets its name, and the name before this ends, so that after a loss of power there
+    is the whole file or the one before. What is written anew every second is ``passing`` and is not waited for.
 
     A device or a named pipe is written in place. Raises OutputError with one sentence when the folder is missing, not
     writable, or the disk is full.
@@ -27,9 +31,26 @@ def whole_file(path: Path) -> Iterator[Path]:
         with _sentences(path):
             yield temporary
             _keep_permissions(temporary)
+            if not passing:
+                _wait_for_disk(temporary, os.O_RDWR)
             temporary.replace(path)
+            if not passing and os.name == "posix":
+                _wait_for_disk(path.parent, os.O_RDONLY)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _wait_for_disk(path: Path, flags: int) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk (fsync(2))."""
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems cannot do that for a folder.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from netsift.capture.arp import ArpLog
-from netsift.kernels.layout import ARP_OBSERVATION
+from netsift.capture.arp import ArpLog, arp_addresses, arp_bodies
+from netsift.kernels.layout import ARP_OBSERVATION, RECORD
 from netsift.sources.captures import CaptureSettings
 from netsift.sources.flows import read_flows
 from netsift.sources.statistics import ReadStatistics
@@ -129,3 +132,36 @@ def test_settings_without_a_log_write_nothing_down(tmp_path: Path) -> None:
     settings = CaptureSettings(threads=1)
     assert settings.arp is None
     assert list(read_flows(path, replace(settings, arp=None))) == []
+
+
+@pytest.mark.parametrize("link_type", [1, 113, 276])
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_the_records_of_arp_packets_are_found_as_slowly(link_type: int, seed: int) -> None:
+    chance = random.Random(seed)
+    headers = {1: (12, b""), 113: (14, b""), 276: (0, bytes(18))}
+    before, behind = headers[link_type]
+    data, made, expected = bytearray(), [], []
+    for _ in range(chance.randrange(1, 30)):
+        tags = chance.choice((0, 0, 1, 2, 3))
+        kind = chance.choice((0x0806, 0x0806, 0x0800))
+        tag = b"".join(chance.choice((b"\x81\x00", b"\x88\xa8")) + b"\x00\x07" for _ in range(tags))
+        types = (tag + kind.to_bytes(2, "big")) if link_type != 276 else b""
+        if link_type == 276:
+            types, tags = kind.to_bytes(2, "big"), 0
+        body = chance.randbytes(28)
+        frame_ = bytes(before) + types + behind + body
+        cut = frame_[: len(frame_) - chance.choice((0, 0, 0, 1, 20, 40))]
+        data += chance.randbytes(chance.randrange(4))
+        offset = len(data)
+        made.append((0, offset, len(cut), len(frame_), link_type))
+        data += cut
+        if kind == 0x0806 and tags <= 2 and cut == frame_:
+            expected.append((offset + len(frame_) - 28, body[14:18], body[24:28]))
+    records = np.array(made, RECORD)
+    buffer = np.frombuffer(bytes(data), np.uint8)
+    bodies = arp_bodies(buffer, records)
+    assert bodies[bodies >= 0].tolist() == [place for place, _, _ in expected]
+    senders, targets = arp_addresses(buffer, records[bodies >= 0])
+    assert senders.tolist() == [int.from_bytes(sender, "big") for _, sender, _ in expected]
+    assert targets.tolist() == [int.from_bytes(target, "big") for _, _, target in expected]

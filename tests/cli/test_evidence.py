@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 import subprocess
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,20 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from netsift.alerts.stored import alert_from_json
+from netsift.capture.arp import ArpLog
 from netsift.cli.main import application
+from netsift.detectors.arp.base import ArpPacket
+from netsift.sources.captures import CaptureSettings, capture_flows
 from netsift.sources.flows import read_flows
+from netsift.sources.statistics import ReadStatistics
 from tests.cli.running import Program, finish, leftovers, start
 from tests.conftest import ROOT
+from tests.detectors.arp.cases import disputed, sweep
+from tests.detectors.arp.traffic import frame, in_vlan, together
+from tests.flows.traffic import busy
+from tests.flows.writing import pcap
+from tests.naive import Record
 
 DEMO = ROOT / "examples" / "demo.pcap.gz"
 
@@ -136,3 +147,32 @@ def test_wrong_arguments_are_a_sentence(
     assert done.status == status
     assert words in done.errors
     assert list(tmp_path.glob("x.*")) == []
+
+
+@pytest.mark.parametrize("vlan", [None, 7])
+@pytest.mark.parametrize("detector", ["arp_sweep", "arp_spoofing"])
+def test_alerts_of_arp_packets_have_them_as_evidence(
+    run: Program, tmp_path: Path, detector: str, vlan: int | None
+) -> None:
+    segment = together(sweep(60, 10), disputed(40, every_s=0.05))
+    segment = segment if vlan is None else in_vlan(segment, vlan)
+    records = [Record(one.time_ns, 1, len(frame(one)), frame(one)) for one in segment.ordered()]
+    capture, kept = tmp_path / "arp.pcap", tmp_path / "alerts.jsonl"
+    capture.write_bytes(pcap(sorted([*records, *busy(500)], key=lambda one: one.time_ns)))
+    assert run("detect", capture, "--no-model", "--no-suppressions", "-q", "-o", kept).status == 0
+    every = [json.loads(line) for line in kept.read_text().splitlines()]
+    [alert] = [one for one in every if one["kind"] == "alert" and one["detectors"] == [detector]]
+    whole = alert_from_json(alert)
+    assert run("evidence", alert["id"], "--alerts", kept, "--capture", capture, "-o", tmp_path / "a.pcap").status == 0
+    log = ArpLog()
+    for flows in capture_flows([str(tmp_path / "a.pcap")], CaptureSettings(arp=log), ReadStatistics()):
+        assert {*flows["src_ip"].to_pylist(), *flows["dst_ip"].to_pylist()} <= {*alert["sources"], *alert["targets"]}
+    observed = [ArpPacket._make(row) for row in log.take().tolist()]
+    hosts = {int(IPv4Address(host)) for host in (*alert["sources"], *alert["targets"])}
+    expected = [
+        one for one in segment.ordered()
+        if {one.sender_address, one.target_address} <= hosts
+        and whole.start_ns <= one.time_ns <= whole.end_ns + 999
+    ]  # fmt: skip
+    assert observed == expected
+    assert len(observed) >= alert["packets"]

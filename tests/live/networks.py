@@ -16,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from netsift.kernels.jit import cache_directory
 from tests.conftest import ROOT
 from tests.naive import Record
 
@@ -50,6 +51,33 @@ class Network:
     def send(self, capture: Path, *options: str) -> None:
         """Send the packets of a capture with tcpreplay."""
         self.run("tcpreplay", "-q", "-i", SENDS, *options, capture)
+
+    def open_python(self, *words: object) -> subprocess.Popen[bytes]:
+        """Start this Python as :meth:`python` does, where every user could read it and what it has compiled.
+
+        If these lie in a folder that only root may enter, that is another folder for the process, with only them in it.
+        """
+        paths = [Path(sys.base_prefix).resolve(), Path(sys.prefix), ROOT, *filter(None, [cache_directory()])]
+        closed = {path: folder for path in paths if (folder := _closed(path)) is not None}
+        script = ["set -e"]
+        for number, path in enumerate(closed):
+            script.append(f"real{number}=$(mktemp -d); mount --bind '{path}' $real{number}")
+        script += [f"mount -t tmpfs -o mode=755 tmpfs '{folder}'" for folder in sorted(set(closed.values()))]
+        for number, path in enumerate(closed):
+            script.append(f"mkdir -p '{path}'; mount --bind $real{number} '{path}'")
+        script.append('exec "$@"')
+        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+        if (cache_ := cache_directory()) is not None:
+            environment["NETSIFT_CACHE_DIRECTORY"] = str(cache_.parent)
+        return subprocess.Popen(
+            self.command("sh", "-c", "\n".join(script), "sh", sys.executable, *words), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/",
+        )  # fmt: skip
+
+
+def _closed(path: Path) -> Path | None:
+    """Return the outermost folder above a path that not every user may enter, None where there is none."""
+    return next((one for one in reversed(path.parents) if not one.stat().st_mode & 0o001), None)
 
 
 @cache

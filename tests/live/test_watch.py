@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,11 @@ import pytest
 
 from netsift.cli.warmup import warmup
 from netsift.flows.settings import MeterSettings
+from netsift.sources.slices import chosen_packets
+from netsift.sources.statistics import ReadStatistics
+from netsift.store.opening import open_store
+from netsift.store.packets import evidence, segments
+from netsift.store.sensors import SensorFolder
 from tests.detectors.arp.cases import disputed, sweep
 from tests.detectors.arp.traffic import capture_of, together
 from tests.detectors.behaviour.cases import syn_scan
@@ -62,9 +70,9 @@ class Watch:
 
 
 @contextmanager
-def watching(made: Network, folder: Path, *options: object) -> Iterator[Watch]:
-    """Start to watch the receiving end, and wait until it does."""
-    process = made.python(
+def watching(made: Network, folder: Path, *options: object, for_all: bool = False) -> Iterator[Watch]:
+    """Start to watch the receiving end, by a Python that is there ``for_all`` users, and wait until it does."""
+    process = (made.open_python if for_all else made.python)(
         "-m", "netsift", "watch", RECEIVES, "-o", folder / "alerts.jsonl", "--stats", folder / "stats.json",
         "--no-suppressions", "--no-model", *options,
     )  # fmt: skip
@@ -168,10 +176,87 @@ def test_what_arp_packets_show_is_told(options: tuple[object, ...], tmp_path: Pa
 
 def test_rights_are_given_up(tmp_path: Path) -> None:
     with network() as made, watching(made, tmp_path) as watch:
-        status = dict(
-            line.split(":\t", 1) for line in Path(f"/proc/{watch.process.pid}/status").read_text().splitlines()
-        )
+        status = status_of(watch.process.pid)
         assert int(status["CapEff"], 16) & 1 << 13 == 0
         assert int(status["CapPrm"], 16) == 1 << 1 | 1 << 2
         assert status["NoNewPrivs"] == "1"
         watch.ends()
+
+
+@pytest.mark.parametrize("options", [(), ("--fanout", 2)])
+def test_another_user_goes_on_with_no_rights_at_all(
+    options: tuple[object, ...], scan: Path, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = pwd.getpwnam(user)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name, network() as made:
+        folder = Path(name)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        monkeypatch.setenv("HOME", name)
+        kept = ("--data", folder / "data", "--keep-packets", "8MB", "--user", user)
+        with watching(made, folder, "--idle-timeout", 2, *kept, *options, for_all=True) as watch:
+            for pid in (watch.process.pid, *children_of(watch.process.pid)):
+                rights = status_of(pid)
+                assert {*rights["Uid"].split()} == {str(entry.pw_uid)}
+                assert {*rights["Gid"].split()} == {str(entry.pw_gid)}
+                assert [int(rights[one], 16) for one in ("CapEff", "CapPrm", "CapInh", "CapAmb")] == [0, 0, 0, 0]
+                assert rights["NoNewPrivs"] == "1"
+            made.send(scan, "-M", "10")
+            wait_for(lambda: bool(watch.alerts), "the alert")
+            watch.ends()
+        written = [path for path in (folder / "data").rglob("*") if path.is_file()]
+        assert {path.stat().st_uid for path in (*written, folder / "alerts.jsonl")} == {entry.pw_uid}
+        assert {"packets", "flows", "sensors"} <= {path.relative_to(folder / "data").parts[0] for path in written}
+
+
+@pytest.fixture
+def user() -> str:
+    """Return a user who has no rights."""
+    try:
+        return pwd.getpwnam("nobody").pw_name
+    except KeyError:
+        pytest.skip("there is no user nobody")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that capture for another one."""
+    tasks = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
+    children = [int(word) for task in tasks for word in task.read_text().split()]
+    return [one for one in children if b"resource_tracker" not in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """Return what Linux says of a process."""
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_keep_all_packets(processes: int, scan: Path, tmp_path: Path) -> None:
+    records = sendable(busy(2_000, fragments=False))
+    (tmp_path / "sent.pcap").write_bytes(pcap(records))
+    data = tmp_path / "data"
+    with (
+        network() as made,
+        watching(
+            made, tmp_path, "--fanout", processes, "--data", data, "--keep-packets", "16MB", "--idle-timeout", 2
+        ) as watch,
+    ):
+        made.send(tmp_path / "sent.pcap", "-t")
+        made.send(scan, "-M", "10")
+        wait_for(lambda: bool(watch.alerts), "the alert")
+        watch.ends()
+        stats = watch.stats
+    with open_store(data / "netsift.db") as store:
+        alerts = [one.alert for one in store.alerts.every() if one.alert.kind == "alert"]
+    [alert] = [one for one in alerts if one.category == "scan" and len(one.ports) == 40]
+    found = list(evidence(data / "packets", [alert], ReadStatistics()))
+    assert len(found) == alert.packets > 0
+    assert found == sorted(found, key=lambda one: one.time_ns)
+    names = [str(one.path) for one in segments(data / "packets")]
+    assert len(names) >= processes
+    every = list(chosen_packets(names, lambda packets: packets["time_ns"] > 0, ReadStatistics()))
+    assert len(every) == stats["packets_metered"]
+    state = SensorFolder(data / "sensors").state(RECEIVES)
+    assert state is not None
+    [kept] = [one for one in state.kept if one.name == "packets"]
+    assert (kept.waiting, kept.dropped, kept.trouble) == (0, 0, "")
+    assert kept.written > 0

@@ -38,7 +38,12 @@ def _compiled() -> None:
 def captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder of captures, the last of which is long; flows go from each into the next."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    folder = tmp_path / "captures"
+    return captures_in(tmp_path)
+
+
+def captures_in(parent: Path) -> Path:
+    """Make a folder of captures as :func:`captures` says, and return it."""
+    folder = parent / "captures"
     folder.mkdir()
     packets = busy(90_000, fragments=False)
     for number in range(FILES):
@@ -52,16 +57,28 @@ def captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def watching(folder: Path, data: Path) -> Iterator[subprocess.Popen[bytes]]:
+def watching(folder: Path, data: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """Watch a folder while this is open, then kill the watch."""
     process = start(
         "watch", folder, "--data", data, "--settled", 1, "--no-model", "--no-suppressions", "--active-timeout", 86_400,
+        limit=f"import os; os.environ.update({variables!r})",
     )  # fmt: skip
     try:
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def until_committed(state: Path, data: Path) -> None:
+    """Wait until the last file counts as read."""
+
+    def is_committed() -> bool:
+        journal = next((state / "netsift" / "watched").glob("*.json"), None)
+        return journal is not None and f'"{FILES - 1}.pcap"' in journal.read_text()
+
+    wait_for(is_committed, "the last file to be read")
+    wait_for(lambda: not unfinished_tokens(data / "flows"), "it to be committed")
 
 
 def state_of(folder: Path, data: Path, process: subprocess.Popen[bytes]) -> SensorState | None:
@@ -91,9 +108,7 @@ def test_over_kills_every_flow_is_stored_once(captures: Path, tmp_path: Path) ->
             time.sleep(0.8 * round_)
     with watching(captures, data) as process:
         wait_for(lambda: state_of(captures, data, process) is not None, "the sensor")
-        journal = next((tmp_path / "state" / "netsift" / "watched").glob("*.json"), None)
-        wait_for(lambda: journal is None or f'"{FILES - 1}.pcap"' in journal.read_text(), "the last file to be read")
-        wait_for(lambda: not unfinished_tokens(data / "flows"), "it to be committed")
+        until_committed(tmp_path / "state", data)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors.decode()

@@ -27,6 +27,8 @@ from netsift.store.opening import open_store
 from netsift.store.packets import evidence
 from netsift.store.sensors import SensorFolder, SensorState
 from tests.cli.running import start
+from tests.detectors.arp.cases import disputed, sweep
+from tests.detectors.arp.traffic import capture_of, together
 from tests.detectors.behaviour.cases import syn_scan
 from tests.flows.engine import engine
 from tests.flows.traffic import busy
@@ -128,6 +130,17 @@ def test_the_stores_have_what_a_file_of_the_same_packets_has(scan: Path, tmp_pat
     assert (state.alerts, state.incidents, len(found)) == (1, 1, 2)
     packets = list(evidence(watch.data / "packets", [found["alert"]], ReadStatistics()))
     assert len(packets) == found["alert"].packets > 0
+
+
+def test_packets_that_are_no_flow_are_kept_for_alerts_of_them(tmp_path: Path) -> None:
+    capture = capture_of(together(sweep(60, 10), disputed(40, every_s=0.05)).ordered(), tmp_path / "arp.pcap")
+    with watching(tmp_path / "data", "--keep-packets", "8MB") as watch:
+        watch.pipe.write(capture.read_bytes())
+        watch.ends()
+    alerts = [one for one in alerts_in(watch.data) if one.kind == "alert"]
+    assert {one.category for one in alerts} == {"scan", "other"}
+    for alert in alerts:
+        assert len(list(evidence(watch.data / "packets", [alert], ReadStatistics()))) >= alert.packets > 0
 
 
 def test_no_flows_and_no_packets_where_nobody_wants_them(scan: Path, tmp_path: Path) -> None:

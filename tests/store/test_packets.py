@@ -167,3 +167,34 @@ def test_times_before_1970_and_out_of_order_are_kept(tmp_path: Path) -> None:
     with PacketRing(tmp_path, SMALLEST_RING) as ring:
         ring.append([packet(0)._replace(time_ns=-5)])
     assert [one.first_ns for one in segments(tmp_path)] == [-5, given[1].time_ns]
+
+
+def test_rings_of_one_folder_share_its_room_and_leave_each_others_segments(tmp_path: Path) -> None:
+    rings = [PacketRing(tmp_path, SMALLEST_RING) for _ in range(3)]
+    for number in range(12_000):
+        rings[number % 3].append([packet(number)])
+        assert number % 500 or sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALLEST_RING
+    for ring in rings:
+        ring.close()
+    kept = everything(tmp_path)
+    assert kept == sorted(kept, key=lambda one: one.time_ns)
+    assert kept[-1] == packet(11_999)
+    assert len(kept) > SMALLEST_RING // SIZE // 2
+    assert [ring.counters.lost for ring in rings] == [0, 0, 0]
+
+
+def test_a_segment_that_another_process_writes_is_not_deleted(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.store.ring_for_ever", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    [written] = segments(tmp_path)
+    process.send_signal(signal.SIGSTOP)
+    with PacketRing(tmp_path, SMALLEST_RING) as ring:
+        ring.append(packet(number) for number in range(100_000, 106_000))
+        assert written.path.exists()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        ring.append(packet(number) for number in range(106_000, 112_000))
+    assert not written.path.exists()

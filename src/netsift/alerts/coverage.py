@@ -3,11 +3,13 @@
 Packets without ports, such as ICMP and fragments whose first was not seen, belong to it whatever its ports. A list of
 hosts or ports that was cut, because it had more than 1,000 members, asks for nothing; where sources and
 targets were both cut, those that are named count. An alert of no hosts is about no packets.
+
+An alert that was found in ARP packets is also about those in which one of its hosts tells or asks another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsift.alerts.schema import MOST_MEMBERS, Alert
+from netsift.detectors.arp import arp_detectors
 from netsift.kernels.layout import HAS_PORTS
 
 Array = np.ndarray[Any, Any]
@@ -41,7 +44,14 @@ class Coverage:
 
     def __init__(self, alerts: Sequence[Alert]) -> None:
         """Resolve the addresses of the alerts."""
+        names = {one.name for one in arp_detectors()}
+        self._arp_parts = [_ArpPart(alert) for alert in alerts if not names.isdisjoint(alert.detectors)]
         self._parts = [_Part(alert) for alert in alerts]
+
+    @property
+    def arp(self) -> Callable[[Array, Array, Array], Mask] | None:
+        """What chooses ARP packets; None where none can belong to one of the alerts."""
+        return self._chooses_arp if self._arp_parts else None
 
     def chooses(self, packets: Array) -> Mask:
         """Return which of PACKET, shape (n,), belong to one of the alerts, shape (n,)."""
@@ -52,6 +62,16 @@ class Coverage:
             if part.start_ns <= latest and part.end_ns >= earliest:
                 left = np.flatnonzero(~chosen & (times_ns >= part.start_ns) & (times_ns <= part.end_ns))
                 chosen[left] = part.matches(packets[left])
+        return chosen
+
+    def _chooses_arp(self, times_ns: Array, senders: Array, targets: Array) -> Mask:
+        """Return which ARP packets belong to one of the alerts, shape (n,).
+
+        Given are their times and the IPv4 addresses (uint32) of sender and target, shape (n,) each.
+        """
+        chosen: Mask = np.zeros(len(times_ns), np.bool_)
+        for part in self._arp_parts:
+            chosen |= part.matches(times_ns, senders, targets)
         return chosen
 
 
@@ -79,6 +99,23 @@ class _Part:
                 left = np.flatnonzero(matched)
                 matched[left] = hosts.hold(packets[left], side)
         return matched
+
+
+class _ArpPart:
+    """The ARP packets of one alert: of its hosts among each other, and where the list was cut, of these with others."""
+
+    def __init__(self, alert: Alert) -> None:
+        self._start_ns = alert.start_ns
+        self._end_ns = min(alert.end_ns + STORED_STEP_NS - 1, 2**63 - 1)
+        self._cut = alert.truncated
+        # A host without an address of its own, which is named by its hardware address, asks as 0.0.0.0.
+        self._hosts = np.array(sorted({_words(host)[2] for host in (*alert.sources, *alert.targets)}), np.uint64)
+
+    def matches(self, times_ns: Array, senders: Array, targets: Array) -> Mask:
+        among, to = np.isin(senders, self._hosts), np.isin(targets, self._hosts)
+        within = (times_ns >= self._start_ns) & (times_ns <= self._end_ns)
+        hosts: Mask = (among | to) if self._cut else (among & to)
+        return within & hosts
 
 
 class _Hosts:

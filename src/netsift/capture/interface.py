@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from netsift.capture import filters
-from netsift.capture.arp import ArpTap
+from netsift.capture.arp import ArpRecords, ArpTap
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.reader import PACKETS_PER_BATCH, PacketDecoding
 from netsift.capture.ring import LEAST_SNAP_LENGTH, MOST_SNAP_LENGTH, PacketRing, RingCounters, blocks_for
@@ -130,6 +130,7 @@ class InterfaceCapture:
         self._scratch = np.zeros(1, PACKET)
         self._reasons = np.zeros(len(SKIP_REASONS), np.int64)
         self._block = np.empty(0, np.uint8)
+        self._arp_records = ArpRecords(wanted=False)
 
     def batches(
         self, decoding: PacketDecoding, counters: CaptureCounters, stop: threading.Event, buffers: int = 1
@@ -152,6 +153,7 @@ class InterfaceCapture:
         counters.inputs_read += 1
         arrays = cycle([np.empty(PACKETS_PER_BATCH, PACKET) for _ in range(buffers)])
         tap = ArpTap(decoding.arp, PACKETS_PER_BATCH)
+        self._arp_records = ArpRecords(wanted=decoding.arp_records)
         try:
             while not stop.is_set():
                 yield from self._round(decoding, counters, arrays, tap)
@@ -166,6 +168,11 @@ class InterfaceCapture:
     def buffer(self) -> Array:
         """The bytes (uint8) in which the RECORDs of the batch that was yielded last have their places."""
         return self._block
+
+    @property
+    def arp_records(self) -> Array:
+        """The RECORDs of ARP packets of the batch that was yielded last, where the decoding wants them."""
+        return self._arp_records.records
 
     def record_bytes(self, record: Any) -> bytes:
         """Return the captured bytes of a RECORD of the batch that was yielded last."""
@@ -193,13 +200,15 @@ class InterfaceCapture:
         while status != DONE:
             status, count = scan_ring_block(block, self._records, self._walk)
             packets = next(arrays)
+            self._arp_records.remember(self._records[:count])
             decoded = decode_records(
                 block, self._records, count, decoding.inner, packets, self._scratch, self._reasons,
                 decoding.fragments, decoding.key, tap.observations, tap.tally,
             )  # fmt: skip
             tap.pass_on()
+            self._arp_records.find(block, self._records[:decoded])
             self._account(counters)
-            if decoded:
+            if decoded or len(self.arp_records):
                 yield packets[:decoded], self._records[:decoded]
 
     def _account(self, counters: CaptureCounters) -> None:

@@ -10,6 +10,7 @@ import sys
 from typing import Any, Final
 
 from netsift.errors import InputError, UsageError
+from netsift.kernels.jit import forget_cache
 
 _NO_NEW_PRIVILEGES: Final = 38
 _CAPABILITY_VERSION: Final = 0x2008_0522
@@ -31,6 +32,7 @@ def drop_privileges(user: str | None = None) -> None:
     """
     if user is not None:
         _become(user)
+        forget_cache()
     if sys.platform != "linux":
         return
     library: Any = ctypes.CDLL(None, use_errno=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from netsift.capture.arp import ArpLog, ArpTap
+from netsift.capture.arp import ArpLog, ArpRecords, ArpTap
 from netsift.capture.counters import CaptureCounters
 from netsift.capture.streams import ByteStream
 from netsift.errors import InputError
@@ -61,13 +61,14 @@ class PacketDecoding:
     ``inner`` meters the innermost packet of a tunnel in place of the outer one; ``key`` (uint64, shape (2,)) keys the
     hashes.
     ``fragments`` (FRAGMENT_ENTRY) is shared by captures that follow one another: a datagram may go on in the next file.
-    What ARP packets say goes into ``arp``.
+    What ARP packets say goes into ``arp``; ``arp_records`` says whether their RECORDs are wanted, too.
     """
 
     key: Array
     inner: bool = False
     fragments: Array = field(default_factory=lambda: np.zeros(_FRAGMENT_ENTRIES, FRAGMENT_ENTRY))
     arp: ArpLog | None = None
+    arp_records: bool = False
 
 
 class CaptureReader:
@@ -91,6 +92,7 @@ class CaptureReader:
         self._packets = cycle([np.empty(PACKETS_PER_BATCH, PACKET) for _ in range(buffers)])
         self._scratch = np.zeros(1, PACKET)
         self._arp = ArpTap(decoding.arp, PACKETS_PER_BATCH)
+        self._arp_records = ArpRecords(wanted=decoding.arp_records)
         self._scanner = np.zeros(1, SCANNER)
         self._interfaces = np.zeros(_MOST_INTERFACES, INTERFACE)
         self._reasons = np.zeros(len(SKIP_REASONS), np.int64)
@@ -119,6 +121,11 @@ class CaptureReader:
         """The bytes (uint8) in which the RECORDs of the batch that was yielded last have their places."""
         return self._buffer
 
+    @property
+    def arp_records(self) -> Array:
+        """The RECORDs of ARP packets of the batch that was yielded last, where the decoding wants them."""
+        return self._arp_records.records
+
     def record_bytes(self, record: Any) -> bytes:
         """Return the captured bytes of a RECORD of the batch that was yielded last."""
         start = int(record["offset"])
@@ -133,12 +140,14 @@ class CaptureReader:
                 )
             else:
                 status, count = containers.scan_pcap(self._buffer, self._end, self._final, self._records, self._scanner)
+            self._arp_records.remember(self._records[:count])
             decoded = decode_records(
                 self._buffer, self._records, count, self._decoding.inner, packets, self._scratch, self._reasons,
                 self._decoding.fragments, self._decoding.key, self._arp.observations, self._arp.tally,
             )  # fmt: skip
             self._arp.pass_on()
-            if decoded:
+            self._arp_records.find(self._buffer, self._records[:decoded])
+            if decoded or len(self.arp_records):
                 yield packets[:decoded], self._records[:decoded]
                 packets = next(self._packets)
             if status == NEED_INPUT:

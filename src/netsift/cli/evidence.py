@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netsift.alerts.suppression import Suppression
     from netsift.capture.writer import CapturedPacket, PacketWriter
     from netsift.sources.captures import CaptureSettings
+    from netsift.sources.statistics import ReadStatistics
 
 HELP = """
 Cut the packets of an alert or incident out of captures.
@@ -91,19 +92,22 @@ def evidence(
             suppression=suppression, model_chosen=model is not None,
         )  # fmt: skip
         members = _searched(task, alert)
-    statistics = ReadStatistics()
+    statistics, chosen = ReadStatistics(), Coverage(members)
     announce_compilation(quiet=quiet)
-    packets = chosen_packets(capture, Coverage(members).chooses, statistics, inner_tunnels=settings.inner_tunnels)
+    packets = chosen_packets(capture, chosen.chooses, statistics, inner_tunnels=settings.inner_tunnels, arp=chosen.arp)
     with _opened(output) as file:
         writer = writer_for(output if output != STANDARD_STREAM else Path("-.pcap"), file)
         written = _write(with_progress(packets, statistics, quiet=quiet), writer)
         if not written:
-            raise InputError(f"no packet of {alert} among {counted(statistics.capture.packets_read, 'packet')} read")
+            raise InputError(f"no packet of {alert} among {_read(statistics)} read")
     report_statistics(statistics, None, quiet=True)
     if not quiet:
-        read = counted(statistics.capture.packets_read, "packet")
-        typer.echo(f"{read} read, {written:,} of {alert} written", err=True)
+        typer.echo(f"{_read(statistics)} read, {written:,} of {alert} written", err=True)
     raise typer.Exit(statistics.exit_status())
+
+
+def _read(statistics: ReadStatistics) -> str:
+    return counted(statistics.capture.packets_read, "packet")
 
 
 def _refuse_arguments(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from netsift.alerts.novelty import NoveltySearch
     from netsift.alerts.suppression import Suppression
     from netsift.capture.arp import ArpLog
-    from netsift.capture.kept import Keep
+    from netsift.capture.kept import Keep, Keeper, KeptCounts
     from netsift.capture.settings import CaptureSection
     from netsift.config import Configuration, Loaded
     from netsift.models.bundle import Bundle
@@ -78,10 +78,11 @@ Source = Callable[["Keep | None"], Generator["Moment", None, None]]
 
 @dataclass(frozen=True)
 class Opened:
-    """What is to be watched: how its reading starts, and the folder where it is one."""
+    """What is to be watched: how its reading starts, the folder where it is one, and who keeps packets by himself."""
 
     moments: Source
     watched: WatchedFolder | None = None
+    packets: Callable[[], KeptCounts] | None = None
 
 
 Target = Annotated[
@@ -260,16 +261,16 @@ def watch(
     _refuse_stats(stats)
     _compile(quiet=quiet)
     stop, counters, arp = Stop(), LiveCounters(), ArpLog()
-    opened = open_source(target, values.capture, replace(settings_in_force(values), arp=arp), counters, stop)
+    opened = open_source(target, loaded, arp, counters, stop)
     novelty = novelty_search(values.detection.baseline, alert_budget, online, quiet=quiet)
     looking = _looking(values, novelty, suppression, arp, with_model=not no_model)
     status = Status(_shown(target), counters)
     log = _log(output, output_format)
-    with recording(target, loaded, status, looking, opened.watched, flows=keep_flows) as (kept, report):
+    with recording(target, loaded, status, looking, opened, flows=keep_flows) as (kept, report):
         reloading = Reloading(lambda: load(config, flags), lambda: _rules_of(context), looking, kept)
         view = view_for(counters, quiet=quiet, silent=output == STANDARD_STREAM)
         try:
-            with stopping(stop) as hangup, closing(opened.moments(_keep(kept, values.capture))) as source:
+            with stopping(stop) as hangup, closing(opened.moments(_keep(kept))) as source:
                 reload, commit = (hangup, reloading.reload), _commit(opened, kept)
                 Watching(looking, status, view, stop, log, stats, kept, report, reload, commit).run(source)
         finally:
@@ -300,7 +301,7 @@ def _looking(
 
 @contextmanager
 def recording(
-    target: str, loaded: Loaded, status: Status, looking: Looking, watched: WatchedFolder | None, *, flows: bool
+    target: str, loaded: Loaded, status: Status, looking: Looking, opened: Opened, *, flows: bool
 ) -> Iterator[tuple[Recording | None, SensorReport | None]]:
     """Yield what keeps and tells what is seen, and what says how the sensor is; neither where nobody asked for it.
 
@@ -309,8 +310,6 @@ def recording(
     """
     values = loaded.configuration
     stores = is_given(loaded, "store.data")
-    if values.store.packet_bytes is not None and not stores:
-        raise UsageError("--keep-packets needs --data, the folder in which they are kept")
     if not stores and not values.sinks.to:
         yield None, None
         return
@@ -320,7 +319,8 @@ def recording(
 
     folder = SensorFolder(values.store.folder / "sensors")
     name = free_name(folder, sensor_name(_shown(target)), os.getpid())
-    kept = Recording(RecordingSettings(name, values.store, values.sinks, stores, flows), watched)
+    settings = RecordingSettings(name, values.store, values.sinks, stores, flows)
+    kept = Recording(settings, opened.watched, opened.packets)
     status.recording = kept
     report = None
     if stores:
@@ -341,12 +341,20 @@ def _commit(opened: Opened, kept: Recording | None) -> Callable[[Reached], None]
     return opened.watched.journal.commit
 
 
-def _keep(kept: Recording | None, capture: CaptureSection) -> Keep | None:
-    if kept is None or not kept.keeps_packets:
+def _keep(kept: Recording | None) -> Keep | None:
+    return kept.packets if kept is not None and kept.keeps_packets else None
+
+
+def _keeper(loaded: Loaded) -> Keeper | None:
+    """Return what keeps packets in capturing processes. Raises UsageError where there is no folder for them."""
+    store = loaded.configuration.store
+    if store.packet_bytes is None:
         return None
-    if capture.processes > 1:
-        raise UsageError("--keep-packets and --fanout exclude each other: each process sees a part of the packets")
-    return kept.packets
+    if not is_given(loaded, "store.data"):
+        raise UsageError("--keep-packets needs --data, the folder in which they are kept")
+    from netsift.sensor.packets import PacketKeeper
+
+    return PacketKeeper(store.packets_folder, store.packet_bytes)
 
 
 def _kind(target: str) -> Literal["interface", "pipe", "folder"]:
@@ -372,10 +380,10 @@ def _compile(*, quiet: bool) -> None:
     mark_compiled(CONTEXT)
 
 
-def open_source(
-    target: str, chosen: CaptureSection, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
-) -> Opened:
+def open_source(target: str, loaded: Loaded, arp: ArpLog, counters: LiveCounters, stop: threading.Event) -> Opened:
     """Open what is to be watched, give up the rights for that, and return what starts it.
+
+    What ARP packets say goes into ``arp``.
 
     Raises:
         InputError: it cannot be captured from or read.
@@ -386,9 +394,11 @@ def open_source(
     from netsift.sources.interface import pipe_flows
     from netsift.sources.journal import Journal
 
-    is_folder = Path(target).is_dir()
+    chosen = loaded.configuration.capture
+    settings = replace(settings_in_force(loaded.configuration), arp=arp)
+    keeper, is_folder = _keeper(loaded), Path(target).is_dir()
     if target != str(STANDARD_STREAM) and not is_folder:
-        return _open_interface(target, chosen, settings, counters, stop)
+        return _open_interface(target, chosen, settings, counters, stop, keeper)
     if chosen.filter or chosen.exclude:
         raise UsageError("--filter and --exclude are for an interface; what writes a capture can filter it")
     if chosen.user is not None:
@@ -405,7 +415,12 @@ def open_source(
 
 
 def _open_interface(
-    name: str, chosen: CaptureSection, settings: LiveSettings, counters: LiveCounters, stop: threading.Event
+    name: str,
+    chosen: CaptureSection,
+    settings: LiveSettings,
+    counters: LiveCounters,
+    stop: threading.Event,
+    keeper: Keeper | None,
 ) -> Opened:
     from netsift.capture.interface import InterfaceCapture, InterfaceSettings
     from netsift.capture.privileges import drop_privileges
@@ -416,9 +431,9 @@ def _open_interface(
         name, chosen.filter, chosen.exclude, chosen.snap_length, chosen.ring_mib * _MIB, chosen.promiscuous
     )
     if chosen.processes > 1:
-        fanout = Fanout(interface, chosen.processes, settings, chosen.user)
+        fanout = Fanout(interface, chosen.processes, settings, chosen.user, keeper)
         drop_privileges(chosen.user)
-        return Opened(lambda _: fanout.moments(counters, stop))
+        return Opened(lambda _: fanout.moments(counters, stop), packets=None if keeper is None else fanout.kept)
     capture = InterfaceCapture(interface)
     drop_privileges(chosen.user)
     return Opened(lambda keep: interface_flows(capture, settings, counters, stop, keep))

@@ -312,7 +312,7 @@ class Watching:
 
     def _write_stats(self) -> None:
         if self._stats is not None:
-            with whole_file(self._stats) as temporary:
+            with whole_file(self._stats, passing=True) as temporary:
                 temporary.write_text(json.dumps(self._status.as_dictionary(), indent=2) + "\n", encoding="utf-8")
 
     def _note_outages(self) -> None:

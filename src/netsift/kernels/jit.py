@@ -20,6 +20,7 @@ import numba
 import numba.np.linalg
 import numpy as np
 from numba.core import config as numba_config
+from numba.core.caching import NullCache
 
 Function = Callable[..., Any]
 
@@ -30,6 +31,7 @@ CONTEXT: Final = "complete-context"
 """Parts that are compiled at first use; a file of that name in the cache says that it was."""
 
 _OTHER_CACHES_KEPT: Final = 6
+_compiled: Final[list[Any]] = []
 
 
 @cache
@@ -75,6 +77,12 @@ def mark_compiled(*parts: str) -> None:
     for part in parts or (METER,):
         (folder / part).touch()
     _remove_old_caches(folder)
+
+
+def forget_cache() -> None:
+    """Read and write no compiled code any more: for a process that has become a user who may not."""
+    for function in _compiled:
+        function._cache = NullCache()  # Numba has no other way
 
 
 def _remove_old_caches(kept: Path) -> None:
@@ -145,7 +153,9 @@ def _compile(function: Function, *, boundscheck: bool, inline: bool) -> Function
             boundscheck=boundscheck,
             forceinline=inline,
         )
-        return cast("Function", compiler(function))
+        made = compiler(function)
+        _compiled.append(made)
+        return cast("Function", made)
     finally:
         config.CACHE_DIR = before
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from netsift.alerts.schema import Alert
 from netsift.alerts.suppression import Rule
+from netsift.capture.kept import KeptCounts
 from netsift.errors import InputError, NetsiftError, OutputError, StoreError
 from netsift.files import whole_file
 from netsift.sensor.commits import Commits
-from netsift.sensor.packets import PacketKeeping, TakenPackets
+from netsift.sensor.packets import PacketStage
 from netsift.sensor.stage import Stage
 from netsift.sinks.delivery import Delivery
 from netsift.sinks.settings import SinksSettings, deliveries
@@ -38,7 +39,6 @@ from netsift.store.upkeep import claim_hour, look_after
 MOST_ALERTS: Final = 20_000
 """Alerts that may wait for the database, and for each receiver."""
 MOST_FLOWS: Final = 100_000
-MOST_PACKET_BYTES: Final = 64 << 20
 SECONDS_BETWEEN_RULES: Final = 2.0
 """The rules of the database are read so often."""
 SECONDS_BETWEEN_COMMITS: Final = 5.0
@@ -68,8 +68,15 @@ class RecordingSettings:
 class Recording:
     """Takes flows, alerts and packets without ever waiting; what finds no room is dropped and counted."""
 
-    def __init__(self, settings: RecordingSettings, watched: WatchedFolder | None = None) -> None:
+    def __init__(
+        self,
+        settings: RecordingSettings,
+        watched: WatchedFolder | None = None,
+        packets_elsewhere: Callable[[], KeptCounts] | None = None,
+    ) -> None:
         """Start the stages; what is safe of a folder that is watched is committed in its journal.
+
+        ``packets_elsewhere`` says what became of packets where other processes keep them.
 
         Raises InputError, UsageError or StoreError when a receiver of alerts makes no sense.
         """
@@ -79,19 +86,19 @@ class Recording:
         self._alert_keeping = _AlertKeeping(store, store.folder / "sensors" / f"{settings.name}.waiting")
         self._commits = None if watched is None or not settings.stores else Commits(watched, store.flows_folder)
         self._flow_keeping = _FlowKeeping(store.flows_folder, self._commits)
-        self._packet_keeping = PacketKeeping(store.packets_folder, store.packet_bytes or 0)
         self._alerts: Stage[Alert] | None = None
         self._flows: Stage[pa.RecordBatch | Reached] | None = None
-        self._packets: Stage[TakenPackets] | None = None
+        self._packets: PacketStage | None = None
+        self._packet_counts = packets_elsewhere
         self._upkeep: Stage[None] | None = None
         if settings.stores:
             self._alerts = Stage("alerts", self._alert_keeping.write, MOST_ALERTS, self._look_after_alerts)
             self._upkeep = Stage("upkeep", list.clear, 0, _Upkeep(store).look_after)
             if settings.flows:
                 self._flows = Stage("flows", self._flow_keeping.write, MOST_FLOWS, self._flow_keeping.look_after)
-            if store.packet_bytes:
-                keeping = self._packet_keeping
-                self._packets = Stage("packets", keeping.write, MOST_PACKET_BYTES, keeping.flush)
+            if store.packet_bytes and packets_elsewhere is None:
+                self._packets = PacketStage(store.packets_folder, store.packet_bytes)
+                self._packet_counts = self._packets.counts
 
     @property
     def keeps_packets(self) -> bool:
@@ -144,7 +151,7 @@ class Recording:
     def packets(self, data: bytes, records: Array) -> None:
         """Take packets: RECORDs, shape (n,), whose offsets are places in ``data``."""
         if self._packets is not None:
-            self._packets.put(TakenPackets(data, records), len(data) + records.nbytes)
+            self._packets.keep(data, records)
 
     def tell_others(self, sinks: SinksSettings) -> None:
         """Tell these from now on in the place of those before. Raises as the constructor does; then nothing changes."""
@@ -153,25 +160,31 @@ class Recording:
 
     def kept(self) -> tuple[KeptState, ...]:
         """Return what became of what is to be kept."""
-        found = []
-        for stage in (self._alerts, self._flows, self._packets, self._upkeep):
-            if stage is None:
-                continue
-            counts = stage.counts()
-            trouble = counts.trouble or (self._packet_keeping.trouble if stage is self._packets else "")
+        found = [
+            KeptState(
+                name=counts.name, waiting=counts.waiting, written=counts.written, dropped=counts.dropped,
+                trouble=counts.trouble[:500],
+            )
+            for counts in (stage.counts() for stage in self._stages())
+        ]  # fmt: skip
+        if self._packet_counts is not None:
+            counts = self._packet_counts()
             found.append(
                 KeptState(
-                    name=counts.name, waiting=counts.waiting, written=counts.written, dropped=counts.dropped,
-                    trouble=trouble[:500],
+                    name="packets", waiting=counts.waiting, written=counts.written, dropped=counts.dropped,
+                    trouble=counts.trouble[:500],
                 )
             )  # fmt: skip
         return tuple(found)
 
     def failures(self) -> dict[str, tuple[int, str]]:
         """Return by stage how often writing failed since the beginning, and why it did so last."""
-        stages = (self._alerts, self._flows, self._packets, self._upkeep)
-        counts = [stage.counts() for stage in stages if stage is not None]
-        return {one.name: (one.failures, one.last_trouble[:500]) for one in counts}
+        counts = [stage.counts() for stage in self._stages()]
+        found = {one.name: (one.failures, one.last_trouble[:500]) for one in counts}
+        if self._packets is not None:
+            failures, words = self._packets.failures()
+            found["packets"] = failures, words[:500]
+        return found
 
     def receivers(self) -> tuple[ReceiverState, ...]:
         """Return what became of what is told."""
@@ -183,30 +196,35 @@ class Recording:
 
     def dropped(self) -> dict[str, int]:
         """Return what found no room or could not be written, by what it is."""
-        bytes_dropped = 0 if self._packets is None else self._packets.counts().dropped
+        packets = KeptCounts() if self._packet_counts is None else self._packet_counts()
         return {
             "alerts not stored": self._alerts.counts().dropped + self._alert_keeping.refused if self._alerts else 0,
             "flows not stored": self._flows.counts().dropped + self._flow_keeping.dropped if self._flows else 0,
-            "packets not kept": self._packet_keeping.lost,
-            "packet bytes not kept": bytes_dropped,
+            "packets not kept": packets.lost,
+            "packet bytes not kept": packets.dropped,
             "news not told": self._receivers.dropped(),
         }
 
     def close(self, within_s: float = 1.0) -> None:
         """Write what waits within a time; alerts for which it is not enough are left for the next run."""
-        stages = [one for one in (self._upkeep, self._packets, self._alerts, self._flows) if one is not None]
-        for stage in stages:
+        for stage in self._stages():
             stage.ask_to_end(within_s)
+        if self._packets is not None:
+            self._packets.ask_to_end(within_s)
         self._receivers.end(within_s)
         if self._alerts is not None:
             self._alert_keeping.leave(self._alerts.close())
-        for stage in stages:
+        for stage in self._stages():
             stage.close()
-        self._packet_keeping.close()
+        if self._packets is not None:
+            self._packets.close()
         self._flow_keeping.close()
         if self._commits is not None and not self._alert_keeping.refused:
             with suppress(NetsiftError):
                 self._commits.settle()
+
+    def _stages(self) -> tuple[Stage[Any], ...]:
+        return tuple(stage for stage in (self._alerts, self._flows, self._upkeep) if stage is not None)
 
     def _look_after_alerts(self) -> None:
         self._alert_keeping.look_after()

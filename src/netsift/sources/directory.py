@@ -104,7 +104,9 @@ class _Reading:
     ) -> None:
         self._folder, self._journal, self._counters = folder, journal, counters
         self._stop, self._settled_s, self._keep = stop, settled_s, keep
-        self._decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
+        self._decoding = PacketDecoding(
+            random_key(), settings.inner_tunnels, arp=settings.arp, arp_records=keep is not None
+        )
         self._longest_s = 0.0
 
     def packets(self) -> Arrays:
@@ -130,7 +132,7 @@ class _Reading:
         if not again:
             return
         yield Place(self._journal.number, repeats=True)
-        decoding = replace(self._decoding, arp=None)
+        decoding = replace(self._decoding, arp=None, arp_records=False)
         for file in again:
             span = _Span(most=self._journal.skipped(file))
             yield from self._arrays(file, decoding, CaptureCounters(), None, span)
@@ -156,7 +158,7 @@ class _Reading:
             with closing(OpenedInput(str(file.path))) as source:
                 reader = CaptureReader(source, decoding, counters, BUFFERS)
                 batches = span.over(reader.batches_with_records())
-                with closing(kept_batches(batches, lambda: reader.buffer, keep)) as arrays:
+                with closing(kept_batches(batches, lambda: reader, keep)) as arrays:
                     for array in arrays:
                         yield array
                         if self._stop.is_set():

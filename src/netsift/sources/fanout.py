@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from netsift.capture.arp import ArpLog
 from netsift.capture.interface import InterfaceCapture, InterfaceCounters, InterfaceSettings
+from netsift.capture.kept import Keeper, Keeping, KeptCounts
 from netsift.capture.privileges import drop_privileges
 from netsift.errors import InputError, NetsiftError
 from netsift.kernels.layout import ARP_OBSERVATION
@@ -54,9 +55,17 @@ class Fanout:
     """Processes that capture from one interface.
 
     They are started with the rights of this one and give them up by themselves, to become ``user`` where one is named.
+    Each keeps its own part of the packets with the ``keeper``, if there is one.
     """
 
-    def __init__(self, interface: InterfaceSettings, processes: int, settings: LiveSettings, user: str | None) -> None:
+    def __init__(
+        self,
+        interface: InterfaceSettings,
+        processes: int,
+        settings: LiveSettings,
+        user: str | None,
+        keeper: Keeper | None = None,
+    ) -> None:
         """Start the processes and wait until all of them have opened their rings.
 
         Raises:
@@ -70,7 +79,7 @@ class Fanout:
         self._workers: list[_Worker] = []
         for _ in range(processes):
             receiving, sending = context.Pipe(duplex=False)
-            process = context.Process(target=_capture, args=(sending, shared, theirs, user), daemon=True)
+            process = context.Process(target=_capture, args=(sending, shared, theirs, user, keeper), daemon=True)
             process.start()
             sending.close()
             self._workers.append(_Worker(process, receiving, {}))
@@ -106,6 +115,11 @@ class Fanout:
                     yield Moment(self._now_ns())
         finally:
             self.close()
+
+    def kept(self) -> KeptCounts:
+        """Return what became of the packets that are kept, as all processes said last."""
+        said = [KeptCounts(**worker.counts["kept"]) for worker in self._workers if worker.counts]
+        return sum(said, KeptCounts())
 
     def close(self) -> None:
         """End the processes."""
@@ -161,7 +175,9 @@ def _received(worker: _Worker) -> bytes | None:
         return None
 
 
-def _capture(pipe: Connection, interface: InterfaceSettings, settings: LiveSettings, user: str | None) -> None:
+def _capture(
+    pipe: Connection, interface: InterfaceSettings, settings: LiveSettings, user: str | None, keeper: Keeper | None
+) -> None:
     """Capture in a process of its own until SIGTERM; Ctrl-C is for the process that started this one."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -171,10 +187,14 @@ def _capture(pipe: Connection, interface: InterfaceSettings, settings: LiveSetti
         capture = InterfaceCapture(interface)
         drop_privileges(user)
         pipe.send_bytes(_OPENED)
-        counters, arp = LiveCounters(), ArpLog()
-        with closing(interface_flows(capture, replace(settings, arp=arp), counters, stop)) as moments:
+        said = _Said(LiveCounters(), ArpLog(), None if keeper is None else keeper.start())
+        keep = None if said.keeping is None else said.keeping.keep
+        with closing(interface_flows(capture, replace(settings, arp=said.arp), said.counters, stop, keep)) as moments:
             for moment in moments:
-                _send(pipe, moment, counters, arp)
+                _send(pipe, moment, said)
+        if said.keeping is not None:
+            said.keeping.close()
+            _send(pipe, Moment(None), said)
     except NetsiftError as error:
         pipe.send_bytes(_FAILED + str(error).encode())
     except BrokenPipeError:
@@ -182,14 +202,23 @@ def _capture(pipe: Connection, interface: InterfaceSettings, settings: LiveSetti
         return
 
 
-def _send(pipe: Connection, moment: Moment, counters: LiveCounters, arp: ArpLog) -> None:
-    if len(observations := arp.take()):
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a process tells of beside its flows."""
+
+    counters: LiveCounters
+    arp: ArpLog
+    keeping: Keeping | None
+
+
+def _send(pipe: Connection, moment: Moment, said: _Said) -> None:
+    if len(observations := said.arp.take()):
         pipe.send_bytes(_ARP + observations.tobytes())
     if moment.flows is not None:
         pipe.send_bytes(_FLOWS + _stream([moment.flows]))
     if moment.running is not None:
         pipe.send_bytes(_RUNNING + _stream(moment.running))
-    pipe.send_bytes(_TIME + json.dumps(_counts(moment.now_ns, counters)).encode())
+    pipe.send_bytes(_TIME + json.dumps(_counts(moment.now_ns, said)).encode())
 
 
 def _stream(batches: Iterable[pa.RecordBatch]) -> bytes:
@@ -208,9 +237,11 @@ def _batches(content: bytes) -> list[pa.RecordBatch]:
     return list(pa.ipc.open_stream(content)) if content else []
 
 
-def _counts(now_ns: int | None, counters: LiveCounters) -> dict[str, Any]:
+def _counts(now_ns: int | None, said: _Said) -> dict[str, Any]:
+    counters = said.counters
     interface, capture = counters.interface or InterfaceCounters(), counters.capture
     return {
+        "kept": asdict(KeptCounts() if said.keeping is None else said.keeping.counts()),
         "now_ns": now_ns,
         "summed": {name: getattr(counters, name) for name in _SUMMED},
         "lag_s": counters.lag_s,

@@ -41,10 +41,9 @@ def _captured(
     stop: threading.Event,
     keep: Keep | None,
 ) -> Arrays:
-    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp)
-    yield from kept_batches(
-        capture.batches_with_records(decoding, counters.capture, stop, BUFFERS), lambda: capture.buffer, keep
-    )
+    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp, arp_records=keep is not None)
+    batches = capture.batches_with_records(decoding, counters.capture, stop, BUFFERS)
+    yield from kept_batches(batches, lambda: capture, keep)
 
 
 def pipe_flows(
@@ -63,12 +62,11 @@ def pipe_flows(
 
 def _piped(settings: LiveSettings, counters: LiveCounters, stop: threading.Event, keep: Keep | None) -> Arrays:
     source = PatientInput(stop)
+    decoding = PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp, arp_records=keep is not None)
     try:
-        reader = CaptureReader(
-            source, PacketDecoding(random_key(), settings.inner_tunnels, arp=settings.arp), counters.capture, BUFFERS
-        )
+        reader = CaptureReader(source, decoding, counters.capture, BUFFERS)
     except InputError:
         if stop.is_set():
             return
         raise
-    yield from kept_batches(reader.batches_with_records(), lambda: reader.buffer, keep)
+    yield from kept_batches(reader.batches_with_records(), lambda: reader, keep)

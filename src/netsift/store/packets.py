@@ -1,19 +1,23 @@
 """The packets of the last while, in a bounded ring of files, so that there is evidence when an alert comes.
 
 A segment is a pcapng file named after the times of its first and last packet, so that an alert's packets are looked for
-in a few segments only. One process writes; any number read meanwhile. After a kill the last segment ends where the last
-write did, at worst within a packet, which readers leave out and count.
+in a few segments only. Any number of rings write into a folder, each its own segments, and share the room; any number
+of processes read meanwhile. After a kill the last segment ends where the last write did, at worst within a packet,
+which readers leave out and count. A segment that is being written is locked (``flock``), so that no other ring deletes
+it.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from netsift.alerts.coverage import Coverage
 from netsift.alerts.schema import Alert
@@ -25,7 +29,7 @@ from netsift.sources.statistics import ReadStatistics
 SMALLEST_RING: Final = 4 << 20
 """Bytes of a ring at least."""
 
-_NAME: Final = re.compile(r"packets-([0-9]{20})-([0-9]{20}|open)\.pcapng")
+_NAME: Final = re.compile(r"packets-([0-9]{20})-([0-9]{20}|open)(?:-[0-9a-f]{8})?\.pcapng")
 _LEAST_SEGMENT: Final = 1 << 20
 _MOST_SEGMENT: Final = 128 << 20
 _SEGMENTS: Final = 32
@@ -75,6 +79,7 @@ class PacketRing:
         self._pending_bytes = self._segment_bytes // 8
         self._file: IO[bytes] | None = None
         self._path = Path()
+        self._ring_name = secrets.token_hex(4)
         self._pending = io.BytesIO()
         self._writer = PcapngWriter(self._pending)
         self._count = 0
@@ -131,8 +136,9 @@ class PacketRing:
         """Write bytes to the segment, all or none of them; return whether that was possible."""
         try:
             if self._file is None:
-                self._path = self._folder / f"packets-{self._first_ns + _SHIFT:020d}-open.pcapng"
+                self._path = self._folder / f"packets-{self._first_ns + _SHIFT:020d}-open-{self._ring_name}.pcapng"
                 self._file = self._path.open("ab", buffering=0)
+                _lock(self._file)
                 self._file.truncate(0)
             view = memoryview(data)
             while view:
@@ -148,12 +154,12 @@ class PacketRing:
         """Give the segment its final name, and begin anew."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._file, path, self._path = None, self._path, Path()
             if self._size:
-                final = f"packets-{self._first_ns + _SHIFT:020d}-{self._last_ns + _SHIFT:020d}.pcapng"
-                self._path.replace(self._path.with_name(final))
+                times = f"{self._first_ns + _SHIFT:020d}-{self._last_ns + _SHIFT:020d}"
+                path.replace(path.with_name(f"packets-{times}-{self._ring_name}.pcapng"))
             else:
-                self._path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
         self._pending = io.BytesIO()
         self._writer = PcapngWriter(self._pending)
         self._count = self._size = 0
@@ -164,13 +170,41 @@ class PacketRing:
                 return
 
     def _delete_oldest(self) -> bool:
-        """Delete the oldest segment but the one that is written; return whether there was one."""
+        """Delete the oldest segment but those that are written; return whether there was one."""
         for one in segments(self._folder):
-            if self._file is None or one.path != self._path:
+            if one.last_ns is not None or (one.path != self._path and not _is_written(one.path)):
                 one.path.unlink(missing_ok=True)
                 self.counters.segments_deleted += 1
                 return True
         return False
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Say that a segment is being written; where there are no such locks, one ring writes at a time."""
+    if (locking := _locking()) is not None:
+        locking.flock(file, locking.LOCK_EX | locking.LOCK_NB)
+
+
+def _is_written(path: Path) -> bool:
+    """Return whether some ring, be it another process's, writes a segment."""
+    locking = _locking()
+    try:
+        with path.open("rb") as file:
+            if locking is not None:
+                locking.flock(file, locking.LOCK_SH | locking.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def _locking() -> Any:
+    """Return the module of locks, by name, because not every system has it; None there."""
+    try:
+        return importlib.import_module("fcntl")
+    except ImportError:
+        return None
 
 
 def segments(folder: Path) -> list[Segment]:
@@ -210,4 +244,5 @@ def evidence(
     ]
     if not names:
         raise InputError(f"{folder}: there are no packets of that time: they were not kept, or for not long enough")
-    yield from chosen_packets(names, Coverage(alerts).chooses, statistics, inner_tunnels=inner_tunnels)
+    coverage = Coverage(alerts)
+    yield from chosen_packets(names, coverage.chooses, statistics, inner_tunnels=inner_tunnels, arp=coverage.arp)

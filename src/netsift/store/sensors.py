@@ -212,7 +212,7 @@ class SensorFolder:
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be made: {error.strerror or error}") from None
         try:
-            with whole_file(self.folder / name) as temporary:
+            with whole_file(self.folder / name, passing=True) as temporary:
                 temporary.write_text(text + "\n", encoding="utf-8")
         except OutputError:
             # A full disk still has room for what takes the place of something as long.

@@ -72,8 +72,11 @@ def _cut(found: StoredAlert, captures: list[Path]) -> IO[bytes]:
     members = [one.alert for one in services().store.alerts.members(found.alert.id)] or [found.alert]
     file = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))  # noqa: SIM115 - it is sent later
     writer, written = PcapWriter(file), 0
+    coverage = Coverage(members)
     try:
-        for packet in chosen_packets([str(path) for path in captures], Coverage(members).chooses, ReadStatistics()):
+        for packet in chosen_packets(
+            [str(path) for path in captures], coverage.chooses, ReadStatistics(), arp=coverage.arp
+        ):
             writer.write(packet)
             written += 1
             if file.tell() >= MOST_BYTES:
