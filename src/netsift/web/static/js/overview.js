@@ -14,7 +14,7 @@ let before;
 watch("/api/v1/events", {
   status(status) {
     if (!live.querySelector("a")) live.textContent = "live";
-    put("jobs", `${status.jobs_running} running`);
+    put("jobs", status.jobs_running === 1 ? "1 file" : `${status.jobs_running} files`);
     put("queued", status.jobs_queued);
     for (const [name, count] of Object.entries(status.severities)) put(`n-${name}`, count);
     if (show(status.sensors)) location.reload();
