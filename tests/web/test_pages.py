@@ -138,7 +138,7 @@ def test_a_table_keeps_its_filter_in_its_links(client: FlaskClient, stored: list
 
 
 def test_a_page_of_nonsense_is_refused(client: FlaskClient) -> None:
-    for path in ("/alerts?sort=colour", "/alerts?cursor=x", "/explore?port=x", "/explore?host=::/0", "/alerts?after=x"):
+    for path in ("/alerts?sort=colour", "/alerts?cursor=x", "/explore?port=x", "/explore?host=10.0.0.0/99", "/alerts?after=x"):
         answer = client.get(path)
         assert answer.status_code in (400, 422), path
         assert "<h1>" in answer.get_data(as_text=True)
