@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 DEADLINE_S = 90.0
+PROGRAM = ("-m", "netsift")
+WITHOUT_GUNICORN = (
+    "-c", "import sys; sys.modules['gunicorn'] = None; from netsift.cli.main import main; main()",
+)  # fmt: skip
+"""The same in a Python that has no gunicorn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,14 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(folder: Path, *arguments: str, **variables: str) -> Iterator[Served]:
+def served(folder: Path, *arguments: str, program: Sequence[str] = PROGRAM, **variables: str) -> Iterator[Served]:
     """Run a server on a free port until the block ends."""
     log = folder / "serve.log"
     folder.mkdir(parents=True, exist_ok=True)
     home = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "home")}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "netsift", "serve", "--port", "0", "--data", str(folder / "data"), *arguments],
+            [sys.executable, *program, "serve", "--port", "0", "--data", str(folder / "data"), *arguments],
             stdout=output, stderr=output, env={**os.environ, **home, **variables},
         )  # fmt: skip
     try:

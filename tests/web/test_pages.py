@@ -137,8 +137,15 @@ def test_a_table_keeps_its_filter_in_its_links(client: FlaskClient, stored: list
     assert 'aria-sort="descending"' in page
 
 
+def test_flows_are_asked_for_by_network(client: FlaskClient) -> None:
+    for network in ("10.0.0.0/8", "2001:db8::/32", "::/0"):
+        answer = client.get("/explore", query_string={"host": network})
+        assert answer.status_code == 200
+        assert f'value="{network}"' in answer.get_data(as_text=True)
+
+
 def test_a_page_of_nonsense_is_refused(client: FlaskClient) -> None:
-    for path in ("/alerts?sort=colour", "/alerts?cursor=x", "/explore?port=x", "/explore?host=10.0.0.0/99", "/alerts?after=x"):
+    for path in ("/alerts?sort=colour", "/alerts?cursor=x", "/explore?port=x", "/explore?state=odd", "/alerts?after=x"):
         answer = client.get(path)
         assert answer.status_code in (400, 422), path
         assert "<h1>" in answer.get_data(as_text=True)

@@ -6,16 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Response
 
 from netsift.errors import NetsiftError
 from netsift.web.errors import LATER, LOGGER, PROBLEM_TYPE, Problem, Refusal
 from netsift.web.headers import FIXED
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LONGEST_S: Final = 300.0
 """After this a stream ends, and the browser asks again: so somebody who logged out hears no more."""

@@ -68,6 +68,9 @@ def _complete(operation: dict[str, Any], path: str) -> None:
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "pattern": "^[^/]{1,200}$"}
+    if operation["operationId"] == "upload_capture":
+        content = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+        operation["requestBody"] = {"content": {"application/octet-stream": content}}
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
     operation.setdefault("summary", path)
@@ -75,23 +78,31 @@ def _complete(operation: dict[str, Any], path: str) -> None:
 
 
 def _predict_schema() -> dict[str, Any]:
-    """Return the two forms of a prediction: rows by column, or values with commas between."""
+    """Return the three forms of a prediction: rows by column, rows of lists, or values with commas between.
+
+    That columns stand there once, and lists have a value for each, no schema can say.
+    """
     predictor = services().models.active().predictor
     rates = [entry.false_positive_rate for entry in predictor.bundle.manifest.thresholds]
     shared = {
         "explain": {"enum": ["flagged", "all", "none"], "default": "flagged"},
         "false_positive_rate": {"enum": [*rates, None]},
     }
-    rows = {"type": "array", "items": predictor.row_schema(), "minItems": 1, "maxItems": MOST_ROWS}
+    several = {"type": "array", "minItems": 1, "maxItems": MOST_ROWS}
+    size = {"minItems": len(predictor.names), "maxItems": len(predictor.names)}
+    rows = several | {"items": predictor.row_schema()}
+    columns = {"type": "array", "items": {"enum": list(predictor.names)}, "uniqueItems": True} | size
+    values = {"type": ["number", "string", "null"]}
+    lists = several | {"items": {"type": "array", "items": values} | size}
     text = {"type": "string", "pattern": predictor.text_pattern(), "maxLength": 100_000}
     return {
         "oneOf": [
             {
                 "type": "object",
-                "properties": {name: form, **shared},
-                "required": [name],
+                "properties": {**form, **shared},
+                "required": list(form),
                 "additionalProperties": False,
             }
-            for name, form in (("rows", rows), ("features", text))
+            for form in ({"rows": rows}, {"columns": columns, "rows": lists}, {"features": text})
         ]
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from apiflask import APIBlueprint
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from netsift.store.pages import MOST_ROWS
 from netsift.store.scopes import Scope
@@ -17,6 +18,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 SCOPE: Final = "_netsift_scope"
 _NS: Final = 1_000_000_000
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class In(BaseModel):
@@ -36,9 +38,21 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _time_or_none(value: object) -> object:
+    """Refuse numbers, which pydantic would read as seconds."""
+    if isinstance(value, str) and value and not _DAY.match(value):
+        raise ValueError("a time is 2026-03-02T12:00:00Z, or without its end")
+    return _none_if_empty(value)
+
+
 Cursor = Annotated[str | None, Field(max_length=1_000), BeforeValidator(_none_if_empty)]
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
-Moment = Annotated[datetime | None, BeforeValidator(_none_if_empty)]
+Moment = Annotated[
+    datetime | None,
+    BeforeValidator(_time_or_none),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"const": ""}], "default": ""}),
+]
+"""A time of RFC 3339, a day, or a day and time in UTC."""
 OptionalText = Annotated[str, Field(max_length=200)]
 
 

@@ -1,13 +1,15 @@
-"""Runs the application: gunicorn with threads where it runs, waitress elsewhere."""
+"""Runs the application: gunicorn with threads where it is installed, which it is not on Windows; waitress elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from netsift.errors import OutputError
@@ -42,7 +44,7 @@ def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     ready(f"http://{host}:{listener.getsockname()[1]}")
     with contextlib.closing(listener):
-        (_with_waitress if sys.platform == "win32" else _with_gunicorn)(settings, listener)
+        (_with_waitress if find_spec("gunicorn") is None else _with_gunicorn)(settings, listener)
 
 
 def begin(application: Application) -> Services:
@@ -139,6 +141,8 @@ def _with_waitress(settings: WebSettings, listener: socket.socket) -> None:
 
     application = create_application(settings)
     parts = begin(application)
+    # waitress ends as by Ctrl-C, and jobs after it.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     try:
         waitress.serve(
             application,

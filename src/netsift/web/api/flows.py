@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BeforeValidator, Field
 
 from netsift.alerts.schema import utc_text
+from netsift.flows.schema import CONNECTION_STATES
 from netsift.store.flow_filter import LAST_PORT, FlowFilter, FlowOrder
 from netsift.store.scopes import Scope
 from netsift.web.operations import Cursor, In, Limit, Moment, OptionalText, Out, described, nanoseconds
@@ -35,7 +36,7 @@ class FlowQuery(In):
     port: Port = None
     target_port: Port = None
     protocol: Annotated[int | None, Field(ge=0, le=255), BeforeValidator(_none_if_empty)] = None
-    state: Annotated[str, Field(max_length=20)] = ""
+    state: Literal["", *CONNECTION_STATES] = ""  # type: ignore[valid-type]
 
     def wanted(self) -> FlowFilter:
         """Return the filter that the query asks for."""
