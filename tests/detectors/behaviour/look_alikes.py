@@ -237,6 +237,8 @@ def log_shipping() -> Traffic:
     traffic = Traffic()
     traffic.talk(0, (CLIENT, OUTSIDE), 514, [(">", bytes(900), 1.0)] * 300)
     traffic.talk(0, (CLIENT, SERVER), 9_100, [(">", bytes(50_000), 0.1)] * 20)
+    # A long request of HTTP, not yet answered when the capture ends.
+    traffic.talk(0, (CLIENT, OUTSIDE), 80, [(">", GET, 0.1), *[(">", bytes(1_000), 1.0)] * 300], ending="open")
     return traffic
 
 

@@ -8,7 +8,8 @@ from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, S
 from netsift.detectors.behaviour.flows import is_internal, tcp, to_group, to_service
 from netsift.detectors.behaviour.words import at_port, lasted, volume
 
-_ESTABLISHED = ("S1", "S2", "S3", "SF", "RSTO", "RSTR")
+_ENDED = ("SF", "S2", "S3", "RSTO", "RSTR")
+"""Until a connection ends the answer may come, as to a long request of HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,9 @@ class RawUpload:
     """Data sent outside over bare TCP: the other side takes it and says nothing, as ``nc`` and FTP's data channel do.
 
     What it assumes: protocols that encrypt or ask who is there answer, if only with a greeting or a status. ``bytes_``
-    without a single byte of payload back, from the beginning of the connection on, are a file that is piped somewhere
-    or put with FTP, in clear text. Logs sent to their collector are left out, and so is what the host has sent there
-    for longer than ``known_s``. It fails on receivers that answer.
+    without a single byte of payload back, from the beginning of the connection to its end, are a file that is piped
+    somewhere or put with FTP, in clear text. Logs sent to their collector are left out, and so is what the host has
+    sent there for longer than ``known_s``. It fails on receivers that answer.
     """
 
     bytes_: float = limit(50e3, "bytes", "least that is sent")
@@ -41,8 +42,8 @@ class RawUpload:
         found &= view.number("pair_age_s") < self.known_s
         if not found.any():
             return found
-        began = view.among("conn_state", _ESTABLISHED) & ~to_service(view, "log")
-        return found & began & is_internal(view, "src_ip") & ~is_internal(view, "dst_ip") & ~to_group(view)
+        ended = view.among("conn_state", _ENDED) & ~to_service(view, "log")
+        return found & ended & is_internal(view, "src_ip") & ~is_internal(view, "dst_ip") & ~to_group(view)
 
     def measure(self, view: FlowView) -> Numbers:
         """Return the payload that was sent."""
