@@ -220,6 +220,17 @@ def forbidden_telemetry() -> Traffic:
     return traffic
 
 
+def telemetry_of_many() -> Traffic:
+    """The workstations of an office, on since long before, report to one address every five minutes."""
+    traffic = Traffic()
+    for number in range(8):
+        traffic.talk(number, (host(number), SERVER), 80, [(">", GET, 0.01), ("<", PAGE, 0.01)])
+        for call in range(40):
+            said: list[Said] = [*_TLS, (">", bytes(900), 0.01), ("<", bytes(300), 0.02)]
+            traffic.talk(3_600 + number * 20 + call * 300, (host(number), OUTSIDE), 443, said)
+    return traffic
+
+
 def file_synchronisation() -> Traffic:
     """Photos go to a store outside, some in connections of their own, between lists that are fetched from there."""
     draw, traffic = random.Random(19), Traffic()
@@ -471,8 +482,8 @@ def event_streams() -> Traffic:
 LOOK_ALIKES: Final[tuple[Callable[[], Traffic], ...]] = (
     recursive_resolver, resolver_clients, service_lookups, crawler, crawled_site, backup, monitoring_poller,
     load_balancer, time_keeping, video, one_way_stream, peer_to_peer, peers_behind_translators, forbidden_telemetry,
-    file_synchronisation, log_shipping, browsing, discovery, proxy, mail_server, traceroute, phone_without_network,
-    domain_members, office, management_server, configuration_management, things, web_server_under_load,
-    resting_connections, announced_page, event_streams,
+    telemetry_of_many, file_synchronisation, log_shipping, browsing, discovery, proxy, mail_server, traceroute,
+    phone_without_network, domain_members, office, management_server, configuration_management, things,
+    web_server_under_load, resting_connections, announced_page, event_streams,
 )  # fmt: skip
 """All of them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsift.detectors.behaviour.base import Episode, FlowView, Numbers, Rows, Scope, Severity, limit
-from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group
+from netsift.detectors.behaviour.flows import WEB_PORTS, is_internal, service, to_group, to_service
 from netsift.detectors.behaviour.words import at_port, lasted, number
 
 _DEVIATIONS = 4.0
@@ -35,9 +35,10 @@ class Beacon:
     ``shortest_s`` is a program at work, not one that waits. RITA (Active Countermeasures) scores the same two things.
     Many web pages ask again every few seconds while they are open, so on ports of the web it must go on for ``web_s``,
     which an hour of watching suffices for. Devices report home as regularly as any beacon: calls to the web that began
-    within ``habit_s`` of the first that was seen of the host are its own. Known clocks (NTP, DNS, names, discovery, and
-    what things speak) are left out. It fails on beacons that keep one connection open, on jitter beyond half of the
-    interval, and on what called over the web before anybody looked.
+    within ``habit_s`` of the first that was seen of the host are its own. What ``popular`` many hosts call over the web
+    is a service that they use, not the home of one of them. Known clocks (NTP, DNS, names, discovery, and what things
+    speak) are left out. It fails on beacons that keep one connection open, on jitter beyond half of the interval, and
+    on what called over the web before anybody looked.
     """
 
     calls: float = limit(12, "calls", "fewest calls to one service")
@@ -47,6 +48,7 @@ class Beacon:
     shortest_s: float = limit(1, "s", "shortest mean time between calls")
     web_s: float = limit(2_700, "s", "how long calls to a port of the web must go on")
     habit_s: float = limit(900, "s", "calls to the web that began so soon after the host came are what it is for")
+    popular: float = limit(5, "hosts", "from so many callers within an hour on it is a service of the web that is used")
     gap_s: float = limit(7_200, "s", "longest time without a suspicious flow within an episode")
     name: str = "beacon"
     category: str = "c2"
@@ -56,7 +58,7 @@ class Beacon:
     scope: Scope = Scope.PAIR
     context: tuple[str, ...] = (
         "pair_flows_1h", "pair_gap_regularity_1h", "pair_gap_mean_s_1h", "pair_size_mean_1h", "pair_size_std_1h",
-        "pair_ports_1h", "pair_age_s", "source_age_s",
+        "pair_ports_1h", "pair_age_s", "source_age_s", "destination_sources_1h",
     )  # fmt: skip
     facts: tuple[str, ...] = (*context, "dst_port")
 
@@ -76,7 +78,8 @@ class Beacon:
         if not found.any():
             return found
         known = service(view, "ntp", "dns", "dhcp", "discovery", "snmp", "log", "print", "iot", *_LOGINS)
-        return found & ~known & ~is_internal(view, "dst_ip") & ~to_group(view)
+        used = to_service(view, "web") & (view.number("destination_sources_1h") >= self.popular)
+        return found & ~known & ~used & ~is_internal(view, "dst_ip") & ~to_group(view)
 
     def _least_regularity(self, calls: Numbers) -> Numbers:
         """Return what independent arrivals hardly reach by chance, between the two limits.
