@@ -65,10 +65,11 @@ class UnansweredBeacon:
         return min(episode.flows / self.calls, episode.seconds / self.lasting_s)
 
     def reason(self, episode: Episode) -> str:
-        """Say how often it was tried."""
+        """Say how often it was tried, and how much of it was in vain."""
         source, target = episode.key
+        lost = episode.fact("pair_failed_1h") / max(episode.fact("pair_flows_1h"), 1)
         return (
             f"{source} tried {target}{at_port(episode.fact('dst_port'))} {episode.flows:,} times in "
-            f"{lasted(episode.seconds)}, about every {number(episode.fact('pair_gap_mean_s_1h'), 1)} s, and hardly "
-            "ever got through; programs of makers that still exist reach them"
+            f"{lasted(episode.seconds)}, about every {number(episode.fact('pair_gap_mean_s_1h'), 1)} s, and in the "
+            f"last hour {lost:.0%} came to nothing"
         )
