@@ -90,7 +90,7 @@ def _with_gunicorn(settings: WebSettings, listener: socket.socket) -> None:
             """Set what does not come from files."""
             values: dict[str, Any] = {
                 "bind": [f"fd://{descriptor}"],
-                "worker_class": "gthread",
+                "worker_class": "netsift.web.patience.PatientWorker",
                 "workers": 1,
                 "threads": settings.most_event_streams + THREADS,
                 "worker_connections": 1_000,
