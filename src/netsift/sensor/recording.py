@@ -105,6 +105,11 @@ class Recording:
         """Whether packets are wanted."""
         return self._packets is not None
 
+    def wait_for_rules(self, within_s: float) -> None:
+        """Wait until the rules of the database were read for the first time, or could not be, or the time is over."""
+        if self._alerts is not None:
+            self._alert_keeping.looked.wait(within_s)
+
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of the database as they were read last."""
@@ -240,6 +245,7 @@ class _AlertKeeping:
         self._left = left
         self._store: Store | None = None
         self._next_rules_s = 0.0
+        self.looked = threading.Event()
         self.rules: tuple[Rule, ...] = ()
         self.refused = 0
 
@@ -255,7 +261,12 @@ class _AlertKeeping:
 
     def look_after(self) -> None:
         """Store what an earlier run left, and read the rules when it is time."""
-        store = self._opened()
+        try:
+            self._look_after(self._opened())
+        finally:
+            self.looked.set()
+
+    def _look_after(self, store: Store) -> None:
         if self._left.exists():
             store.alerts.upsert(_read_alerts(self._left))
             self._left.unlink(missing_ok=True)
