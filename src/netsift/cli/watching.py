@@ -213,10 +213,11 @@ class Watching:
         Whenever the event of ``reload`` is set its function is called, and the sentences that it returns are shown.
         """
         from netsift.alerts.ledger import Ledger
+        from netsift.alerts.passing import Passing
 
         self._looking, self._status, self._view, self._stop = looking, status, view, stop
         self._log, self._stats, self._recording, self._report = log, stats, recording, report
-        self._ledger = Ledger()
+        self._ledger, self._passing = Ledger(), Passing()
         self._stored = Ledger(seconds_between=SECONDS_BETWEEN_STORES, all_growth=True)
         self._hangup, self._reload = reload or (threading.Event(), list)
         self._next_look_s = self._next_view_s = self._next_snapshot_s = 0.0
@@ -241,6 +242,9 @@ class Watching:
                 self._status.losses.flows_not_looked_at = counters.live_flows + counters.flows - self._flows_looked_at
                 break
             self._look_around(moment.now_ns)
+        else:
+            # No flow runs any more.
+            self._looking.add_running(())
         self._look(last=True)
         self._keep_learned()
 
@@ -331,7 +335,9 @@ class Watching:
             self._report.alerts, self._report.incidents = len(found.alerts), len(found.incidents)
         if self._recording is not None:
             every = (*found.incidents, *found.alerts, *found.suppressed)
-            self._recording.alerts(self._stored.news(every, last=last))
+            said, over = self._passing.gone((*found.alerts, *found.suppressed))
+            self._recording.alerts([*over, *self._stored.news(every, last=last)])
+            self._recording.withdraw(said)
 
     def _write_stats(self) -> None:
         if self._stats is not None:
