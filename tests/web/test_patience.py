@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -55,6 +56,28 @@ def test_slow_clients_keep_nobody_out(begins: bytes, server: Served) -> None:
     try:
         for one in slow:
             one.sendall(begins)
+        for _ in range(10):
+            began_s = time.monotonic()
+            with urlopen(server.address + "/api/v1/status", timeout=30) as response:
+                assert response.status == 200
+            assert time.monotonic() - began_s < 5
+    finally:
+        for one in slow:
+            one.close()
+
+
+def test_clients_that_take_nothing_keep_nobody_out(server: Served) -> None:
+    pages = [urlopen(server.address + path, timeout=30).read().decode() for path in ("/", "/models")]
+    [large] = {found for page in pages for found in re.findall(r'"(/static/[^"]+/plotly[^"]*)"', page)}
+    slow = []
+    try:
+        for _ in range(CLIENTS):
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            address = urlsplit(server.address)
+            one.connect((address.hostname, address.port))
+            one.sendall(f"GET {large} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            slow.append(one)
         for _ in range(10):
             began_s = time.monotonic()
             with urlopen(server.address + "/api/v1/status", timeout=30) as response:

@@ -3,8 +3,8 @@
 A thread of gunicorn's gthread worker reads a request as slowly as it is sent, so as many slow clients as there are
 threads would keep everybody else out (RFC 9112, section 9.5, leaves the patience to the server). Here the loop that
 accepts connections looks at what has come without taking it (``MSG_PEEK``), and hands a request to a thread when its
-head is whole, and its body too where that is short. Uploads get a thread each while there are some to spare, and a time
-that follows from their size.
+head is whole, and its body too where that is short. Uploads, and what has large answers, get a thread each while there
+are some to spare, and uploads a time that follows from their size.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 HEAD_S: Final = 10.0
 """So long a request's head, and a short body, may take."""
 UPLOAD_WAITS_S: Final = 120.0
-"""So long an upload may wait for a thread."""
-SILENCE_S: Final = 30.0
+"""So long an upload, or what has a large answer, may wait for a thread."""
+SILENCE_S: Final = 10.0
 """So long a client may send or take nothing while a thread is busy with it."""
 LEAST_RATE: Final = 16_384
 """Bytes per second that an upload must reach, apart from its first :data:`SILENCE_S`."""
@@ -36,6 +36,7 @@ _MOST_LENGTH: Final = 1 << 50
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_LARGE_ANSWER: Final = re.compile(rb"GET /(?:static/|api/[^ ?]+/evidence)")
 
 
 def wanted(peeked: bytes) -> tuple[int, int]:
@@ -134,7 +135,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._leave_poller(conn)
         if not peeked:
             self._drop(conn)
-        elif length <= _SHORT_BODY:
+        elif length <= _SHORT_BODY and not _LARGE_ANSWER.match(peeked):
             self._hand_on(conn)
         elif len(self._uploading) < self._most_uploads:
             self._upload(conn, length)
