@@ -25,8 +25,9 @@ def calls(path: Path, word: str) -> list[str]:
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     record = path.parent / "calls"
-    command = ["strace", "-f", "-y", "-e", "trace=write,fsync,rename,renameat,renameat2", "-o", record]
-    done = subprocess.run([*command, sys.executable, "-c", SCRIPT, path, word], capture_output=True, check=False)
+    traced = ["strace", "-f", "-y", "-e", "trace=write,fsync,rename,renameat,renameat2", "-o", str(record)]
+    command = [*traced, sys.executable, "-c", SCRIPT, str(path), word]
+    done = subprocess.run(command, capture_output=True, check=False)
     if b"PTRACE" in done.stderr:
         pytest.skip("nothing may be traced here")
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -46,6 +47,7 @@ from tests.web.serving import Served, served  # noqa: E402
 STREAMS: Final = 1_000
 UPLOADS: Final = 200
 HAMMERED_S: Final = 10.0
+SLOW: Final = 300
 LOCKED_S: Final = 20.0
 NAME: Final = "standard-input"
 
@@ -468,6 +470,30 @@ async def hammering(server: Served, stop: threading.Event, statuses: Counter[str
     await asyncio.gather(*(client() for _ in range(STREAMS)))
 
 
+def slow_clients(folder: Path) -> Measured:
+    """Let clients send heads, bodies and uploads that never end, and ask other things meanwhile."""
+    heads = (
+        b"GET /api/v1/status HTTP/1.1\r\nHost: local",
+        b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{",
+        b"PUT /api/v1/captures?name=slow.pcap HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\nabc",
+    )
+    slowest_s = 0.0
+    with served(folder, "--no-demonstration") as server:
+        address = urlsplit(server.address)
+        open_ = [socket.create_connection((address.hostname, address.port), timeout=20) for _ in range(SLOW)]
+        for number, connection in enumerate(open_):
+            connection.sendall(heads[number % len(heads)])
+        for _ in range(20):
+            began_s = time.monotonic()
+            ask(server, "/api/v1/status")
+            slowest_s = max(slowest_s, time.monotonic() - began_s)
+            time.sleep(0.5)
+        for connection in open_:
+            connection.close()
+        put(server, capture_in(folder).read_bytes(), "after.pcap")
+    return Measured("nothing of others", f"another request took {slowest_s * 1000:.0f} ms at most", slowest_s < 5)
+
+
 def parallel_uploads(folder: Path) -> Measured:
     """Upload many files at once."""
     content = capture_in(folder).read_bytes()[:20_000]
@@ -510,6 +536,7 @@ FAULTS: Final[dict[str, Callable[[Path], Measured]]] = {
     "`kill -9` of the server's process under load": killed_server,
     "`kill -9` of a job": killed_job,
     f"{STREAMS:,} event-stream clients that ask again and again": many_streams,
+    f"{SLOW} clients that send without end": slow_clients,
     f"{UPLOADS} uploads at once": parallel_uploads,
 }
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from netsift.alerts.online import STRANGER_SHARE, OnlineLearning
+from netsift.alerts.online_state import load_learning, save_learning
 from netsift.alerts.schema import Alert
 from netsift.detectors.novelty.baseline import Baseline, Judgement
 from netsift.detectors.novelty.conformal import combined
 from netsift.detectors.novelty.file import baseline_bytes
 from netsift.detectors.novelty.fitting import keyed
-from netsift.errors import UsageError
+from netsift.errors import InputError, UsageError
 from netsift.models.dataset import address_digests
 from netsift.models.features import FeatureMatrix
 from tests.detectors.novelty.networks import small_baseline
@@ -169,3 +171,50 @@ def test_the_budget_stays_as_it_was() -> None:
 def test_a_half_life_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="half-life"):
         OnlineLearning(known_baseline(), half_life_days=0)
+
+
+def lesson(online: OnlineLearning, hour: int) -> None:
+    """Teach an hour of ordinary flows."""
+    hosts = [HOSTS[number % len(HOSTS)] for number in range(60)]
+    online.learn(flows(hour, hosts), judgement(usual(60, hour)), np.zeros(60, np.bool_))
+
+
+def test_after_a_restart_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> None:
+    origin = known_baseline()
+    whole = OnlineLearning(origin, half_life_days=1, seed=1)
+    for hour in range(40):
+        lesson(whole, hour)
+    parts = OnlineLearning(origin, half_life_days=1, seed=1)
+    for hour in range(40):
+        if hour in (3, 17, 30):
+            save_learning(parts, origin, tmp_path / "learned")
+            parts = OnlineLearning(origin, half_life_days=1, seed=1)
+            load_learning(parts, origin, tmp_path / "learned")
+        lesson(parts, hour)
+    assert whole.relearned == parts.relearned > 0
+    assert (whole.learned, whole.refused) == (parts.learned, parts.refused)
+    assert baseline_bytes(whole.baseline) == baseline_bytes(parts.baseline)
+
+
+def test_what_is_not_its_own_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    origin, path = known_baseline(), tmp_path / "learned"
+    online = OnlineLearning(origin, half_life_days=1, seed=1)
+    lesson(online, 0)
+    save_learning(online, origin, path)
+    whole = path.read_bytes()
+    line, _, blob = whole.partition(b"\n")
+    for content in (b"", b"{}", b"[]\n", whole[:-1], line + b"\n" + blob[:-1] + b"x", b"\xff" + whole,
+                    line.replace(b'"format": 1', b'"format": 2') + b"\n" + blob,
+                    line.replace(b'"random": {', b'"random": 3, "x": {') + b"\n" + blob):  # fmt: skip
+        path.write_bytes(content)
+        fresh = OnlineLearning(origin, half_life_days=1, seed=1)
+        with pytest.raises(InputError):
+            load_learning(fresh, origin, path)
+        assert fresh.learned == 0
+        assert fresh.baseline is origin
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="another baseline or half-life"):
+        load_learning(OnlineLearning(origin, half_life_days=2, seed=1), origin, path)
+    other = replace(origin, key=b"0" * len(origin.key))
+    with pytest.raises(InputError, match="another baseline"):
+        load_learning(OnlineLearning(other, half_life_days=1, seed=1), other, path)

@@ -19,6 +19,7 @@ import pytest
 from netsift.alerts.schema import Alert
 from netsift.alerts.suppression import new_rule, scope_of
 from netsift.cli.warmup import warmup
+from netsift.simulate import SimulationSettings, simulate
 from netsift.sources.statistics import ReadStatistics
 from netsift.store.alert_filter import AlertFilter
 from netsift.store.flow_filter import FlowFilter
@@ -26,7 +27,7 @@ from netsift.store.flows import FlowStore
 from netsift.store.opening import open_store
 from netsift.store.packets import evidence
 from netsift.store.sensors import SensorFolder, SensorState
-from tests.cli.running import start
+from tests.cli.running import finish, start
 from tests.detectors.arp.cases import disputed, sweep
 from tests.detectors.arp.traffic import capture_of, together
 from tests.detectors.behaviour.cases import syn_scan
@@ -214,6 +215,24 @@ def test_alerts_that_could_not_be_stored_before_the_end_are_by_the_next_run(scan
     with watching(data):
         wait_for(lambda: len(alerts_in(data)) == 2, "the alerts of the run before")
     assert not list((data / "sensors").glob("*.waiting"))
+
+
+def test_what_a_baseline_learned_is_there_after_a_restart(tmp_path: Path) -> None:
+    baseline, data = tmp_path / "normal.netsift", tmp_path / "data"
+    capture = tmp_path / "traffic.pcap"
+    simulate(capture, SimulationSettings(seed=5, duration_s=600, clients=4, volume=0.2))
+    done = finish(start("learn", capture, "-o", baseline, "-q"))
+    assert done.status == 0, done.errors
+    learned = []
+    for _ in range(2):
+        with watching(data, "--baseline", baseline, "--online", 7) as watch:
+            watch.pipe.write(capture.read_bytes())
+            watch.ends()
+            said = [one.words for one in watch.state().happened if "goes on from" in one.words]
+        line = (data / "sensors" / f"{NAME}.learned").read_bytes().partition(b"\n")[0]
+        learned.append(json.loads(line)["counts"][0])
+    assert 0 < learned[0] < learned[1]
+    assert said == [f"the baseline goes on from {learned[0]:,} flows that were learned before"]
 
 
 def test_rules_of_the_store_hide_while_it_is_watched(scan: Path, tmp_path: Path) -> None:

@@ -289,3 +289,13 @@ def test_what_was_not_seen_for_long_is_forgotten(store: Store, clock: Ticking) -
 
 def test_text_of_an_alert_is_read_back() -> None:
     assert alert_of_text(alert_text(SCAN)) == SCAN
+
+
+def test_what_others_stand_for_is_withdrawn_with_its_incident_but_not_a_verdict(store: Store) -> None:
+    first, second, third = (made(number) for number in range(3))
+    alone = replace(made(8), kind="incident", members=(first.id,))
+    both = replace(made(9), kind="incident", members=(second.id, third.id))
+    store.alerts.upsert([first, second, third, alone, both])
+    store.feedback.add(third.id, Verdict.TRUE)
+    assert store.alerts.withdraw([first.id, second.id, third.id, "unknown"]) == 4
+    assert [one.alert.id for one in store.alerts.every()] == [third.id]

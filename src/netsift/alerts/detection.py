@@ -121,6 +121,10 @@ class _Past:
         return len(self.seen) + len(self.strange) + len(self.beside) + len(self.findings)
 
 
+STILL_RUNNING: Final = " (still running)"
+"""Ends the reason of an alert of flows that have not ended."""
+
+
 class IncidentSearch:
     """Looks at flow batches as they come, and says at any time what was found so far.
 
@@ -184,7 +188,7 @@ class IncidentSearch:
         if search._model is not None and self._model is not None:
             search._model.flows += self._model.flows
         found = search.found()
-        self._running = tuple(replace(alert, reason=f"{alert.reason} (still running)") for alert in found.alerts)
+        self._running = tuple(replace(alert, reason=alert.reason + STILL_RUNNING) for alert in found.alerts)
 
     def found(self) -> Detected:
         """Return what was found so far, ARP packets that wait included; nothing else changes by it."""
@@ -203,7 +207,7 @@ class IncidentSearch:
         strange = [*past.strange, *(novelty.alerts() if novelty is not None else ())]
         beside = [*past.beside, *(self._arp.alerts() if self._arp is not None else ())]
         found = [*seen, *believed, *doubted, *strange, *beside]
-        found += [alert for alert in self._running if not any(_is_said_by(alert, other) for other in found)]
+        found += [alert for alert in self._running if not any(is_said_by(alert, other) for other in found)]
         self._suppression.hidden.clear()
         alerts, suppressed = self._suppression.split([*found, *spreading(found)])
         return Detected(
@@ -278,7 +282,7 @@ def _newest(past: list[Aged]) -> list[Aged]:
     return sorted(past, key=lambda one: one.end_ns)[-MOST_PAST:]
 
 
-def _is_said_by(running: Alert, alert: Alert) -> bool:
+def is_said_by(running: Alert, alert: Alert) -> bool:
     """Return whether an alert of flows that have ended says what one of running flows does."""
     return (
         running.detectors == alert.detectors

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from netsift.errors import UsageError
+from netsift.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from netsift.alerts.novelty import NoveltySearch
@@ -81,3 +82,22 @@ def novelty_search(
         )
     online = None if half_life_days is None else OnlineLearning(baseline, half_life_days, baseline.learned.seed)
     return NoveltySearch(baseline, level, online)
+
+
+def learned_before(novelty: NoveltySearch | None, path: Path | None) -> tuple[Callable[[], None] | None, str]:
+    """Let a baseline that learns on go on from what an earlier run left at ``path``.
+
+    Returns what saves it there, None where there is nothing to save, and a sentence about what was found.
+    """
+    from netsift.alerts.online_state import load_learning, save_learning
+
+    if novelty is None or novelty.online is None or path is None:
+        return None, ""
+    online, origin, said = novelty.online, novelty.baseline, ""
+    if path.exists():
+        try:
+            load_learning(online, origin, path)
+            said = f"the baseline goes on from {online.learned:,} flows that were learned before"
+        except InputError as error:
+            said = f"the baseline begins anew: {error}"
+    return lambda: save_learning(online, origin, path), said

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from netsift.cli import options
-from netsift.cli.baseline import AlertBudget, Baseline, HalfLife, novelty_search
+from netsift.cli.baseline import AlertBudget, Baseline, HalfLife, learned_before, novelty_search
 from netsift.cli.detect import (
     DEFAULT_RATE,
     Everything,
@@ -71,6 +71,8 @@ Exit status: 0 ended by Ctrl-C, SIGTERM or the end of the pipe; 1 nothing could 
 _CAPTURE = "Capture"
 _KEEPING = "Keeping"
 _MIB: Final = 1 << 20
+_SECONDS_FOR_RULES: Final = 3.0
+"""So long the rules of the database are waited for before anything is told; packets wait meanwhile."""
 
 Source = Callable[["Keep | None"], Generator["Moment", None, None]]
 """Starts to read what was opened; is given what takes the bytes of packets, if anything does."""
@@ -253,12 +255,10 @@ def watch(
 
     # What is in force has passed through the configuration.
     del settings, capture, false_positive_rate, everything, baseline, key, data, keep_packets
-    if no_model and model is not None:
-        raise UsageError("--no-model and --model exclude each other")
+    _refuse_arguments(stats, model, no_model=no_model)
     flags = flags_of(context)
     loaded = load(config, flags)
     values = loaded.configuration
-    _refuse_stats(stats)
     _compile(quiet=quiet)
     stop, counters, arp = Stop(), LiveCounters(), ArpLog()
     opened = open_source(target, loaded, arp, counters, stop)
@@ -272,7 +272,9 @@ def watch(
         try:
             with stopping(stop) as hangup, closing(opened.moments(_keep(kept))) as source:
                 reload, commit = (hangup, reloading.reload), _commit(opened, kept)
-                Watching(looking, status, view, stop, log, stats, kept, report, reload, commit).run(source)
+                remember, said = learned_before(novelty, None if report is None else report.file("learned"))
+                watching = Watching(looking, status, view, stop, log, stats, kept, report, reload, commit, remember)
+                watching.run(source, said)
         finally:
             view.close()
             if log is not None:
@@ -281,9 +283,11 @@ def watch(
     raise typer.Exit(ExitStatus.DAMAGED_INPUT if counters.capture.damaged else ExitStatus.OK)
 
 
-def _refuse_stats(path: Path | None) -> None:
-    if path is not None:
-        refuse_unwritable(path)
+def _refuse_arguments(stats: Path | None, model: Path | None, *, no_model: bool) -> None:
+    if no_model and model is not None:
+        raise UsageError("--no-model and --model exclude each other")
+    if stats is not None:
+        refuse_unwritable(stats)
 
 
 def _looking(
@@ -321,6 +325,7 @@ def recording(
     name = free_name(folder, sensor_name(_shown(target)), os.getpid())
     settings = RecordingSettings(name, values.store, values.sinks, stores, flows)
     kept = Recording(settings, opened.watched, opened.packets)
+    kept.wait_for_rules(_SECONDS_FOR_RULES)
     status.recording = kept
     report = None
     if stores:

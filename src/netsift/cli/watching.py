@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netsift.cli.watch_view import Status, View
-from netsift.errors import InputError, UsageError
+from netsift.errors import InputError, OutputError, UsageError
 from netsift.files import whole_file
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ LOOK_SHARE: Final = 0.1
 
 SECONDS_BETWEEN_STORES: Final = 15.0
 """An alert that only grows is stored at most so often."""
+
+SECONDS_BETWEEN_REMEMBERING: Final = 600.0
+"""What a baseline has learned is kept so often."""
 
 _SECONDS_BETWEEN_VIEWS: Final = 0.5
 _SECONDS_BETWEEN_FORGETTING: Final = 60.0
@@ -200,37 +203,59 @@ class Watching:
         report: SensorReport | None = None,
         reload: tuple[threading.Event, Callable[[], list[str]]] | None = None,
         commit: Callable[[Reached], None] | None = None,
+        remember: Callable[[], None] | None = None,
     ) -> None:
         """Start with nothing told; news go to ``log``, counts to the file ``stats``, everything to ``recording``.
 
-        What a source has reached is given to ``commit`` when the news of it are told.
+        What a source has reached is given to ``commit`` when the news of it are told. ``remember`` keeps what was
+        learned; it is called now and then, and at the end.
 
         Whenever the event of ``reload`` is set its function is called, and the sentences that it returns are shown.
         """
         from netsift.alerts.ledger import Ledger
+        from netsift.alerts.passing import Passing
 
         self._looking, self._status, self._view, self._stop = looking, status, view, stop
         self._log, self._stats, self._recording, self._report = log, stats, recording, report
-        self._ledger = Ledger()
+        self._ledger, self._passing = Ledger(), Passing()
         self._stored = Ledger(seconds_between=SECONDS_BETWEEN_STORES, all_growth=True)
         self._hangup, self._reload = reload or (threading.Event(), list)
         self._next_look_s = self._next_view_s = self._next_snapshot_s = 0.0
         self._next_forgetting_s = time.monotonic() + _SECONDS_BETWEEN_FORGETTING
-        self._commit = commit
+        self._commit, self._remember = commit, remember
+        self._next_remembering_s = time.monotonic() + SECONDS_BETWEEN_REMEMBERING
         self._reached: Reached | None = None
         self._was_down = False
         self._flows_looked_at = 0
         self._last_s = 0.0
 
-    def run(self, moments: Generator[Moment, None, None]) -> None:
-        """Go on until the source ends, or until the time to flush is over after ``stop`` was set."""
+    def run(self, moments: Generator[Moment, None, None], begins: str = "") -> None:
+        """Go on until the source ends, or until the time to flush is over after ``stop`` was set.
+
+        ``begins`` is a sentence to be said before, if it is one.
+        """
+        if begins:
+            self._note(begins)
         for moment in moments:
             if not self._take(moment):
                 counters = self._status.counters
                 self._status.losses.flows_not_looked_at = counters.live_flows + counters.flows - self._flows_looked_at
                 break
             self._look_around(moment.now_ns)
+        else:
+            # No flow runs any more.
+            self._looking.add_running(())
         self._look(last=True)
+        self._keep_learned()
+
+    def _keep_learned(self) -> None:
+        """Have kept what was learned; a disk that is full is said, and tried again later."""
+        if self._remember is not None:
+            try:
+                self._remember()
+            except OutputError as error:
+                self._note(str(error))
+        self._next_remembering_s = time.monotonic() + SECONDS_BETWEEN_REMEMBERING
 
     def _take(self, moment: Moment) -> bool:
         """Look at what a moment brings; return whether there was time for all of it."""
@@ -269,6 +294,8 @@ class Watching:
             if now_ns is not None and now_s >= self._next_forgetting_s:
                 self._looking.forget(now_ns, found)
                 self._next_forgetting_s = now_s + _SECONDS_BETWEEN_FORGETTING
+        if now_s >= self._next_remembering_s:
+            self._keep_learned()
         if now_s >= self._next_view_s:
             self._next_view_s = now_s + _SECONDS_BETWEEN_VIEWS
             self._note_outages()
@@ -308,7 +335,9 @@ class Watching:
             self._report.alerts, self._report.incidents = len(found.alerts), len(found.incidents)
         if self._recording is not None:
             every = (*found.incidents, *found.alerts, *found.suppressed)
-            self._recording.alerts(self._stored.news(every, last=last))
+            said, over = self._passing.gone((*found.alerts, *found.suppressed))
+            self._recording.alerts([*over, *self._stored.news(every, last=last)])
+            self._recording.withdraw(said)
 
     def _write_stats(self) -> None:
         if self._stats is not None:

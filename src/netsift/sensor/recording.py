@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +66,13 @@ class RecordingSettings:
     flows: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Ids of alerts that are to be there no longer."""
+
+    ids: tuple[str, ...]
+
+
 class Recording:
     """Takes flows, alerts and packets without ever waiting; what finds no room is dropped and counted."""
 
@@ -86,7 +94,7 @@ class Recording:
         self._alert_keeping = _AlertKeeping(store, store.folder / "sensors" / f"{settings.name}.waiting")
         self._commits = None if watched is None or not settings.stores else Commits(watched, store.flows_folder)
         self._flow_keeping = _FlowKeeping(store.flows_folder, self._commits)
-        self._alerts: Stage[Alert] | None = None
+        self._alerts: Stage[Alert | Withdrawal] | None = None
         self._flows: Stage[pa.RecordBatch | Reached] | None = None
         self._packets: PacketStage | None = None
         self._packet_counts = packets_elsewhere
@@ -104,6 +112,11 @@ class Recording:
     def keeps_packets(self) -> bool:
         """Whether packets are wanted."""
         return self._packets is not None
+
+    def wait_for_rules(self, within_s: float) -> None:
+        """Wait until the rules of the database were read for the first time, or could not be, or the time is over."""
+        if self._alerts is not None:
+            self._alert_keeping.looked.wait(within_s)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -143,6 +156,11 @@ class Recording:
         if self._alerts is not None:
             for alert in alerts:
                 self._alerts.put(alert, key=alert.id)
+
+    def withdraw(self, ids: Iterable[str]) -> None:
+        """Take ids of alerts for which others stand now."""
+        if self._alerts is not None and (every := tuple(ids)):
+            self._alerts.put(Withdrawal(every))
 
     def tell(self, alerts: Iterable[Alert]) -> None:
         """Take alerts and incidents for those who want to be told."""
@@ -240,31 +258,49 @@ class _AlertKeeping:
         self._left = left
         self._store: Store | None = None
         self._next_rules_s = 0.0
+        self.looked = threading.Event()
         self.rules: tuple[Rule, ...] = ()
         self.refused = 0
 
-    def write(self, alerts: list[Alert]) -> None:
-        """Store alerts; those that cannot be are counted."""
+    def write(self, items: list[Alert | Withdrawal]) -> None:
+        """Store alerts in order, and delete what is withdrawn; those that cannot be stored are counted."""
         with self._storing() as store:
-            try:
-                store.alerts.upsert(alerts)
-            except InputError:
-                for alert in alerts:
-                    self._write_one(store, alert)
-        alerts.clear()
+            while items:
+                self._write_first(store, items)
+
+    def _write_first(self, store: Store, items: list[Alert | Withdrawal]) -> None:
+        first = items[0]
+        if isinstance(first, Withdrawal):
+            store.alerts.withdraw(first.ids)
+            del items[0]
+            return
+        alerts = [one for one in takewhile(lambda one: isinstance(one, Alert), items) if isinstance(one, Alert)]
+        try:
+            store.alerts.upsert(alerts)
+        except InputError:
+            for alert in alerts:
+                self._write_one(store, alert)
+        del items[: len(alerts)]
 
     def look_after(self) -> None:
         """Store what an earlier run left, and read the rules when it is time."""
-        with self._storing() as store:
-            if self._left.exists():
-                store.alerts.upsert(_read_alerts(self._left))
-                self._left.unlink(missing_ok=True)
-            if time.monotonic() >= self._next_rules_s:
-                self.rules = store.suppressions.in_force().rules
-                self._next_rules_s = time.monotonic() + SECONDS_BETWEEN_RULES
+        try:
+            with self._storing() as store:
+                self._look_after(store)
+        finally:
+            self.looked.set()
 
-    def leave(self, alerts: list[Alert]) -> None:
+    def _look_after(self, store: Store) -> None:
+        if self._left.exists():
+            store.alerts.upsert(_read_alerts(self._left))
+            self._left.unlink(missing_ok=True)
+        if time.monotonic() >= self._next_rules_s:
+            self.rules = store.suppressions.in_force().rules
+            self._next_rules_s = time.monotonic() + SECONDS_BETWEEN_RULES
+
+    def leave(self, items: list[Alert | Withdrawal]) -> None:
         """Leave alerts for the next run, beside those that are there from an earlier one."""
+        alerts = [one for one in items if isinstance(one, Alert)]
         if not alerts:
             return
         try:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from netsift.errors import OutputError
@@ -80,6 +81,10 @@ class SensorReport:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="netsift report", daemon=True)
         self._thread.start()
+
+    def file(self, kind: str) -> Path:
+        """Return where something of this sensor's is kept."""
+        return self._folder.folder / f"{self._name}.{kind}"
 
     def note(self, words: str) -> None:
         """Have something shown that happened."""

@@ -197,6 +197,25 @@ class AlertStore:
             days={when: days[number] for number in latest if (when := _day(number)) is not None},
         )
 
+    def withdraw(self, identities: Sequence[str]) -> int:
+        """Delete alerts for which others stand now, and incidents of nothing else; return how many rows.
+
+        What somebody has given a verdict on stays.
+        """
+        wanted = [clean(identity) for identity in identities]
+        with self._database.writing() as session:
+            incidents: set[str] = set()
+            for some in _in_parts(wanted):
+                incidents.update(session.scalars(select(LinkRow.incident_id).where(LinkRow.alert_id.in_(some))))
+            for incident in sorted(incidents):
+                theirs = set(session.scalars(select(LinkRow.alert_id).where(LinkRow.incident_id == incident)))
+                if theirs <= set(wanted):
+                    wanted.append(incident)
+            return sum(
+                _rows_of(session.execute(delete(AlertRow).where(AlertRow.id.in_(some), AlertRow.verdict == "")))
+                for some in _in_parts(wanted)
+            )
+
     def forget(self, before: datetime, most: int = 100_000) -> int:
         """Delete alerts and incidents last seen before a time, at most so many; return how many. Feedback stays."""
         with self._database.writing() as session:

@@ -16,7 +16,9 @@ from selectors import EVENT_READ
 from socket import SHUT_WR, socket
 from typing import Any, Final
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn
+
+from netsift.web.patience import PatientWorker
 
 MOST_CONNECTIONS: Final = 800
 """Open at once; many systems allow a process 1,024 files."""
@@ -26,31 +28,42 @@ MOST_IDLE: Final = 256
 _ACCEPTED_AT_ONCE: Final = 64
 _CLOSED_AFTER_S: Final = 2.0
 _READ_BYTES: Final = 65_536
+"""What Werkzeug reads at once."""
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """Accepts many connections at once, and gives threads only to those with something to read."""
+class Connection(TConn):  # type: ignore[misc]
+    """A connection that receives no more of a body than the application reads at once.
+
+    gunicorn's own receives a mebibyte, of which it copies the rest with every one of the application's reads: twice and
+    more the time for a body of 30 MB.
+    """
+
+    def init(self) -> None:
+        """Make its parser, once."""
+        super().init()
+        self.parser.unreader.max_body_chunk = _READ_BYTES
+
+
+class Worker(PatientWorker):
+    """Accepts many connections at once, gives threads only to whole requests, and waits for nobody to close."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Begin as gunicorn's own does."""
         super().__init__(*arguments, **keywords)
         self.max_keepalived = MOST_IDLE
-        self._closing: deque[tuple[float, TConn]] = deque()
+        self._closing: deque[tuple[float, Connection]] = deque()
 
     def accept(self, listener: socket) -> None:
-        """Accept who waits, and watch what they send."""
+        """Accept who waits, and wait for their requests."""
         for _ in range(min(_ACCEPTED_AT_ONCE, self.worker_connections - self.nr_conns)):
             try:
                 client, address = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             self.nr_conns += 1
-            connection = TConn(self.cfg, client, address, listener.getsockname())
-            connection.set_timeout()
-            self.pending_conns.append(connection)
-            self._watch(connection, partial(self.on_pending_socket_readable, connection))
+            self.wait_for_head(Connection(self.cfg, client, address, listener.getsockname()))
 
-    def finish_request(self, conn: TConn, fs: Future[object]) -> None:
+    def finish_request(self, conn: Connection, fs: Future[object]) -> None:
         """Keep or close a connection that was answered, without waiting for the other side."""
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
@@ -63,10 +76,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._close(conn)
             return
         self._closing.append((time.monotonic() + _CLOSED_AFTER_S, conn))
-        self._watch(conn, partial(self._read_on, conn))
+        self.poller.register(conn.sock, EVENT_READ, partial(self._read_on, conn))
 
     def murder_pending(self) -> None:
-        """Close connections that said nothing, and those whose other side does not close them."""
+        """Close connections that took too long, and those whose other side does not close them."""
         super().murder_pending()
         while self._closing and self._closing[0][0] <= time.monotonic():
             connection = self._closing.popleft()[1]
@@ -74,7 +87,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.poller.unregister(connection.sock)
                 self._close(connection)
 
-    def _read_on(self, connection: TConn, client: socket) -> None:
+    def _read_on(self, connection: Connection, client: socket) -> None:
         try:
             more = client.recv(_READ_BYTES)
         except BlockingIOError:
@@ -85,10 +98,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.unregister(client)
             self._close(connection)
 
-    def _watch(self, connection: TConn, callback: partial[None]) -> None:
-        self.poller.register(connection.sock, EVENT_READ, callback)
-
-    def _close(self, connection: TConn) -> None:
+    def _close(self, connection: Connection) -> None:
         self.nr_conns -= 1
         with contextlib.suppress(OSError):
             connection.sock.close()
