@@ -14,6 +14,7 @@ from netsift.alerts.incidents import incidents_of
 from netsift.alerts.schema import Alert, AlertColumn, FlowReference
 from netsift.store.jobs import JobState
 from netsift.web.application import Application
+from netsift.web.pages.filters import measured
 from tests.alerts.made_up import made
 from tests.web.conftest import parts_of
 
@@ -151,3 +152,14 @@ def test_a_page_of_nonsense_is_refused(client: FlaskClient) -> None:
         assert "<h1>" in answer.get_data(as_text=True)
     for path in ("/incidents/nothing", "/alerts/nothing", "/models/nothing", "/analyse/jobs/nothing"):
         assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1.0, "flows", "1 flow"), (2.0, "flows", "2 flows"), (1.0, "count", "1"), (64_809.0, "", "64,809"),
+        ("S0", "", "S0"), (None, "bytes", "–"),
+    ],
+)  # fmt: skip
+def test_values_have_the_unit_that_they_have(value: float | str | None, unit: str, text: str) -> None:
+    assert measured(value, unit) == text

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -21,6 +22,8 @@ from tests.web.serving import Served, served
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
 
 STREAMS = 1_000
+AT_MOST_S = 4.0
+"""Pages take less than a second; a machine that is busy with other tests may take some."""
 ASK = b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -76,14 +79,14 @@ def test_pages_stay_quick_while_a_thousand_want_to_watch(server: Served) -> None
     hammer.join(timeout=30)
     assert statuses[b"200"] == 32
     assert set(statuses) == {b"200", b"503"}
-    assert slowest < 3, "a busy machine may take thrice what is promised"
+    assert slowest < AT_MOST_S
 
 
 def test_connections_that_say_nothing_keep_no_thread(server: Served) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(connected(server))
-        assert slowest_page_s(server) < 3
+        assert slowest_page_s(server) < AT_MOST_S
 
 
 def test_answered_connections_that_are_left_open_keep_nobody_waiting(server: Served) -> None:
@@ -92,7 +95,7 @@ def test_answered_connections_that_are_left_open_keep_nobody_waiting(server: Ser
             connection = stack.enter_context(connected(server))
             connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
             assert b" 200 " in connection.recv(4_096)
-        assert slowest_page_s(server, 1) < 3
+        assert slowest_page_s(server, 1) < AT_MOST_S
 
 
 def test_an_answer_before_the_end_of_a_body_arrives(server: Served) -> None:
@@ -104,16 +107,17 @@ def test_an_answer_before_the_end_of_a_body_arrives(server: Served) -> None:
 
 
 def test_kept_connections_end_when_idle(server: Served) -> None:
-    with connected(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        first = connection.recv(4_096)
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        second = connection.recv(4_096)
-        assert b" 200 " in first
-        assert b" 200 " in second
-        ended = b"more"
-        while ended:
-            ended = connection.recv(4_096)
+    place = urlsplit(server.address)
+    connection = HTTPConnection(str(place.hostname), place.port, timeout=20)
+    for _ in range(2):
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    kept = connection.sock
+    assert kept is not None, "the same connection served both"
+    assert kept.recv(1) == b"", "and was closed when nothing more came"
+    connection.close()
 
 
 def test_the_server_ends_with_connections_open(tmp_path: Path) -> None:

@@ -123,12 +123,11 @@ class Predictor:
         matrix = np.empty((len(picked.rows), len(self.names)), dtype=np.float32)
         try:
             given = _as_floats(list(chain.from_iterable(picked.values(self._numbers))))
-            numbers = given.to_numpy(zero_copy_only=False).reshape(shape)
-            # Arrow tells no value from NaN, NumPy does not: a NaN that was given is none too many.
-            absent = np.isnan(numbers)
-            if absent.sum() != given.null_count or not (absent | ((numbers >= 0) & (numbers <= GREATEST))).all():
+            numbers = given.fill_null(MISSING).to_numpy()
+            # With a NaN among them the greatest is NaN; a negative one that was given is one too many.
+            if not numbers.max(initial=0.0) <= GREATEST or np.count_nonzero(numbers < 0) != given.null_count:
                 raise ValueError
-            matrix[:, self._numbers] = np.where(absent, MISSING, numbers)
+            matrix[:, self._numbers] = numbers.reshape(shape)
             for place in self._worded:
                 matrix[:, place] = self._coded([value for (value,) in picked.values((place,))], place)
         except (ValueError, OverflowError):

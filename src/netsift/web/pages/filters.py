@@ -41,8 +41,8 @@ MENU: Final = (
 def register(application: Flask) -> None:
     """Give the templates their filters and globals."""
     for function in (
-        bits, capitalize_first, cell, counted, lasting, losses, number, percent, plain, protocol, short_host, size,
-        usual, when, words,
+        bits, capitalize_first, cell, counted, lasting, losses, measured, number, percent, plain, protocol, short_host,
+        size, usual, when, words,
     ):  # fmt: skip
         application.add_template_filter(function)
     application.jinja_env.globals.update(menu=MENU, version=__version__)
@@ -107,6 +107,13 @@ def cell(value: float | str | None) -> str:
     if value is None:
         return "–"
     return value.replace("_", " ") if isinstance(value, str) else number(value)
+
+
+def measured(value: float | str | None, unit: str) -> str:
+    """Return a value with its unit, which counts of nothing in particular have not: 1 flow, 2 flows, 3."""
+    if isinstance(value, str) or value is None or unit in ("", "count"):
+        return cell(value)
+    return f"{cell(value)} {unit.removesuffix('s') if value == 1 else unit}"
 
 
 def usual(values: tuple[float | str, ...]) -> str:
