@@ -86,9 +86,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(self._uploads.popleft()[0])
 
     def finish_request(self, conn: TConn, future: Any) -> None:
-        """Take a connection back from a thread, and give one to an upload that waits."""
-        self._uploading.pop(conn, None)
+        """Take a connection back from a thread."""
+        self.give_thread_back(conn)
         super().finish_request(conn, future)
+
+    def give_thread_back(self, conn: TConn) -> None:
+        """Give the thread that a connection had to an upload that waits."""
+        self._uploading.pop(conn, None)
         while self._uploads and len(self._uploading) < self._most_uploads:
             waiting, _, length = self._uploads.popleft()
             self._upload(waiting, length)

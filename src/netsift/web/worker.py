@@ -68,6 +68,7 @@ class Worker(PatientWorker):
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
             return
+        self.give_thread_back(conn)
         # What is still on its way must be read, or the other side loses the answer (RFC 9112, section 9.6).
         try:
             conn.sock.setblocking(False)
