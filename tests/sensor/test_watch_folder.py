@@ -17,7 +17,7 @@ from netsift.flows.settings import MeterSettings
 from netsift.store.flow_files import FlowFolder
 from netsift.store.flow_upkeep import joined
 from netsift.store.sensors import SensorFolder, SensorState, sensor_name
-from netsift.store.unfinished import unfinished_tokens
+from netsift.store.unfinished import unfinished_marks
 from tests.cli.running import start
 from tests.flows.engine import Row, engine, rows_of
 from tests.flows.traffic import busy
@@ -78,7 +78,7 @@ def until_committed(state: Path, data: Path) -> None:
         return journal is not None and f'"{FILES - 1}.pcap"' in journal.read_text()
 
     wait_for(is_committed, "the last file to be read")
-    wait_for(lambda: not unfinished_tokens(data / "flows"), "it to be committed")
+    wait_for(lambda: not unfinished_marks(data / "flows"), "it to be committed")
 
 
 def state_of(folder: Path, data: Path, process: subprocess.Popen[bytes]) -> SensorState | None:

@@ -11,16 +11,16 @@ from netsift.store.flow_files import FlowFolder
 from netsift.store.flow_filter import FlowFilter
 from netsift.store.flow_upkeep import compact
 from netsift.store.flows import FlowStore
-from netsift.store.unfinished import Unfinished, unfinished_tokens
+from netsift.store.unfinished import Unfinished, unfinished_marks
 from tests.store.flow_batches import NOON, SECOND, batch_of, flow
 
 NAME = "0123456789abcdef"
 
 
-def written(folder: Path, token: str) -> None:
-    """Write two files of flows with a token."""
+def written(folder: Path, mark: str) -> None:
+    """Write two files of flows with a mark."""
     with FlowStore(folder) as store:
-        store.token = token
+        store.mark = mark
         for number in range(2):
             store.append(batch_of([flow(NOON + (10 * number + place) * SECOND) for place in range(10)]))
             store.flush()
@@ -38,9 +38,9 @@ def flows_in(folder: Path) -> int:
 )
 def test_only_what_is_made_again_is_deleted(finished: bool, can_be_made: bool, left: int, tmp_path: Path) -> None:
     unfinished = Unfinished(FlowFolder(tmp_path), NAME)
-    token = unfinished.begin()
-    unfinished.note(token, ["a capture"])
-    written(tmp_path, token)
+    mark = unfinished.begin()
+    unfinished.note(mark, ["a capture"])
+    written(tmp_path, mark)
     written(tmp_path, "")
     again = Unfinished(FlowFolder(tmp_path), NAME)
     asked: list[list[str]] = []
@@ -49,22 +49,22 @@ def test_only_what_is_made_again_is_deleted(finished: bool, can_be_made: bool, l
         asked.append(names)
         return can_be_made
 
-    again.recover({token} if finished else set(), answer)
+    again.recover({mark} if finished else set(), answer)
     assert flows_in(tmp_path) == left + 20
     assert asked == ([] if finished else [["a capture"]])
-    assert not unfinished_tokens(tmp_path)
+    assert not unfinished_marks(tmp_path)
 
 
 def test_unfinished_files_are_not_joined_and_finished_ones_are(tmp_path: Path) -> None:
     folder = FlowFolder(tmp_path)
     unfinished = Unfinished(folder, NAME)
-    token = unfinished.begin()
-    unfinished.note(token, ["a capture"])
-    written(tmp_path, token)
+    mark = unfinished.begin()
+    unfinished.note(mark, ["a capture"])
+    written(tmp_path, mark)
     later = max(file.age_from for file in folder.files()) + timedelta(hours=2)
     assert compact(folder, later) == 0
-    assert len(folder.with_token(token)) == 2
-    unfinished.finish(token)
+    assert len(folder.with_mark(mark)) == 2
+    unfinished.finish(mark)
     assert compact(folder, later) == 1
     assert flows_in(tmp_path) == 20
 
@@ -73,5 +73,5 @@ def test_unfinished_files_are_not_joined_and_finished_ones_are(tmp_path: Path) -
 def test_a_note_that_makes_no_sense_says_nothing(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / f"{NAME}.json").write_bytes(content)
-    assert unfinished_tokens(tmp_path) == frozenset()
+    assert unfinished_marks(tmp_path) == frozenset()
     assert Unfinished(FlowFolder(tmp_path), NAME).recover([], lambda _: True) == 0

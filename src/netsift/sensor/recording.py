@@ -362,7 +362,7 @@ class _FlowKeeping:
             # The flows that come now are beyond what was reached before.
             self._reached = None
             if self._commits is not None:
-                store.token = self._commits.token()
+                store.mark = self._commits.mark()
             del items[0]
             self._append(store, item)
 

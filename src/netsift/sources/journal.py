@@ -19,7 +19,7 @@ from netsift.sources.live import Reached
 
 _MOST_BYTES: Final = 64 << 20
 _COMPRESSIONS: Final = (".gz", ".zst")
-_TOKENS: Final = 64
+_MARKS: Final = 64
 
 Identity = tuple[str, int, int, int]
 """Name, number of the file on its disk, size in bytes, and time of the last change in ns."""
@@ -52,7 +52,7 @@ class _Taken:
 class _Content:
     """What the file holds: files read, and those to be repeated with their latest packets' times.
 
-    ``part`` is a file of which so many packets were read, ``now_ns`` the packet clock, and ``tokens`` are names of what
+    ``part`` is a file of which so many packets were read, ``now_ns`` the packet clock, and ``marks`` are names of what
     was kept together with the last commits.
     """
 
@@ -60,7 +60,7 @@ class _Content:
     again: dict[Identity, int]
     part: tuple[Identity, int] | None = None
     now_ns: int | None = None
-    tokens: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 class Journal:
@@ -81,9 +81,9 @@ class Journal:
         """How many files were taken by this run."""
 
     @property
-    def tokens(self) -> frozenset[str]:
+    def marks(self) -> frozenset[str]:
         """Names of what was kept together with the last commits."""
-        return frozenset(self._content.tokens)
+        return frozenset(self._content.marks)
 
     @property
     def now_ns(self) -> int | None:
@@ -129,14 +129,14 @@ class Journal:
             begun = (self._begun,) if self._begun is not None else ()
             return [json.dumps(one) for one in dict.fromkeys((*self._content.again, *part, *self._taken, *begun))]
 
-    def commit(self, reached: Reached, token: str = "") -> None:
+    def commit(self, reached: Reached, mark: str = "") -> None:
         """Say that all flows that had ended when a place was reached are safe.
 
         Raises:
             OutputError: the journal cannot be written; nothing is committed.
         """
         with self._lock:
-            made = self._with(reached, token)
+            made = self._with(reached, mark)
             if made != self._content:
                 _write(self._path, made)
             self._content = made
@@ -148,7 +148,7 @@ class Journal:
             self._taken[file.identity] = _Taken(file.identity, self.number, latest_ns, packets)
             self._begun = None
 
-    def _with(self, reached: Reached, token: str) -> _Content:
+    def _with(self, reached: Reached, mark: str) -> _Content:
         """Return the content that stands for a place that was reached."""
         before = self._content
         done = [one for one in self._taken.values() if one.number <= reached.number]
@@ -161,7 +161,7 @@ class Journal:
             again={name: at for name, at in again.items() if oldest_ns is not None and at >= oldest_ns},
             part=None if part is None or part[0] in read else part,
             now_ns=reached.now_ns if oldest_ns is not None else None,
-            tokens=(*before.tokens, token)[-_TOKENS:] if token else before.tokens,
+            marks=(*before.marks, mark)[-_MARKS:] if mark else before.marks,
         )
 
     def _is_there(self, identity: Identity) -> bool:
@@ -194,7 +194,7 @@ def _write(path: Path, content: _Content) -> None:
     text = json.dumps(
         {
             "format": 2, "read": list(content.read), "again": [[*name, at] for name, at in content.again.items()],
-            "part": part, "now_ns": content.now_ns, "tokens": list(content.tokens),
+            "part": part, "now_ns": content.now_ns, "marks": list(content.marks),
         }
     )  # fmt: skip
     with whole_file(path) as temporary:
@@ -211,7 +211,7 @@ def _content(path: Path) -> _Content:
             again={_identity(one[:4]): int(one[4]) for one in content.get("again", [])},
             part=None if part is None else (_identity(part[0]), int(part[1])),
             now_ns=None if now_ns is None else int(now_ns),
-            tokens=tuple(str(one) for one in content.get("tokens", [])),
+            marks=tuple(str(one) for one in content.get("marks", [])),
         )
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None

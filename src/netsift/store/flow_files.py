@@ -28,8 +28,8 @@ from netsift.flows.schema import SCHEMA_VERSION
 HOUR_NS: Final = 3_600 * 1_000_000_000
 ROWS_PER_GROUP: Final = 32_768
 """Rows between which the statistics of a file tell apart; smaller groups skip more, larger ones pack better."""
-TOKEN_DIGITS: Final = 16
-"""Hexadecimal digits of a token."""
+MARK_DIGITS: Final = 16
+"""Hexadecimal digits of a mark."""
 DAMAGED: Final = "damaged"
 """Folder of files that cannot be read."""
 
@@ -60,10 +60,10 @@ class FlowFile:
         return int(found[1]) if found else SCHEMA_VERSION
 
     @property
-    def token(self) -> str:
+    def mark(self) -> str:
         """What its writer put into its name, empty where that was nothing."""
         digits = self.path.stem.rsplit("-", 1)[-1]
-        return digits[:TOKEN_DIGITS] if len(digits) > TOKEN_DIGITS else ""
+        return digits[:MARK_DIGITS] if len(digits) > MARK_DIGITS else ""
 
     @property
     def age_from(self) -> datetime:
@@ -93,9 +93,9 @@ class FlowFolder:
         except OSError as error:
             raise StoreError(f"{folder}: cannot be opened: {error.strerror or error}") from None
 
-    def write(self, table: pa.Table, hour: int | None, token: str = "") -> FlowFile:
-        """Write flows, sorted by start, as a new file, whose name has the token in it. Raises OutputError."""
-        path = self._new_path(hour, "part", token)
+    def write(self, table: pa.Table, hour: int | None, mark: str = "") -> FlowFile:
+        """Write flows, sorted by start, as a new file, whose name has the mark in it. Raises OutputError."""
+        path = self._new_path(hour, "part", mark)
         self._write_to(path, table)
         return _flow_file(path, hour)
 
@@ -165,13 +165,13 @@ class FlowFolder:
             except OSError:
                 return
 
-    def with_token(self, token: str) -> list[Path]:
-        """Return the files that were written with a token in their names. Raises StoreError."""
-        pattern = f"part-v*-{token}*.parquet"
+    def with_mark(self, mark: str) -> list[Path]:
+        """Return the files that were written with a mark in their names. Raises StoreError."""
+        pattern = f"part-v*-{mark}*.parquet"
         return sorted(path for folder, _ in self._hours() for path in folder.glob(pattern))
 
-    def _new_path(self, hour: int | None, kind: str, token: str = "") -> Path:
-        name = f"{kind}-v{SCHEMA_VERSION}-{token}{secrets.token_hex(8)}.parquet"
+    def _new_path(self, hour: int | None, kind: str, mark: str = "") -> Path:
+        name = f"{kind}-v{SCHEMA_VERSION}-{mark}{secrets.token_hex(8)}.parquet"
         return self.path / folder_name(hour) / name
 
     def _write_to(self, path: Path, table: pa.Table) -> None:

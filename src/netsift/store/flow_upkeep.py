@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netsift.store.flow_files import FlowFile, FlowFolder, is_sound, rows_of
-from netsift.store.unfinished import unfinished_tokens
+from netsift.store.unfinished import unfinished_marks
 
 MOST_JOINED_ROWS: Final = 262_144
 """Flows of a joined file at most; a file of more than half as many is left as it is."""
@@ -37,8 +37,8 @@ def compact(folder: FlowFolder, now: datetime) -> int:
     """
     folder.finish_replacing()
     fewer = 0
-    unfinished = unfinished_tokens(folder.path)
-    closed = [file for file in folder.files() if file.age_from + CLOSED_AFTER < now and file.token not in unfinished]
+    unfinished = unfinished_marks(folder.path)
+    closed = [file for file in folder.files() if file.age_from + CLOSED_AFTER < now and file.mark not in unfinished]
     for hour, files in groupby(closed, key=lambda file: file.hour):
         for some in _lots(folder, list(files)):
             folder.replace(some, joined([file.path for file in some]), hour)

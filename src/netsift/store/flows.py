@@ -51,7 +51,7 @@ class FlowStore:
         self._lock = threading.Lock()
         self.dropped = 0
         """Flows that were given up because they could not be written for too long."""
-        self.token = ""
+        self.mark = ""
         """What files get into their names by which they are to be known again (:mod:`netsift.store.unfinished`)."""
 
     @property
@@ -170,7 +170,7 @@ class FlowStore:
         written = 0
         try:
             for hour, part in parts:
-                self._files.write(part, hour, self.token)
+                self._files.write(part, hour, self.mark)
                 written += 1
         finally:
             left = [part for _, part in parts[written:]]

@@ -1,9 +1,9 @@
 """Flow files that count only when what they were made of has been read: removed at the next start where it was not.
 
 A source that can be read again, such as a folder of captures, would have its flows twice after a kill: those that were
-written, and the same made again. So the names of files carry a token, and before the first of them is written a note
-says that the token is unfinished, and what its flows are made of. When these are read and the flows written, whoever
-knows what was read remembers the token, and only then the note is taken back. What a note still has at the next start
+written, and the same made again. So the names of files carry a mark, and before the first of them is written a note
+says that the mark is unfinished, and what its flows are made of. When these are read and the flows written, whoever
+knows what was read remembers the mark, and only then the note is taken back. What a note still has at the next start
 and nobody remembers is made again, and deleted before.
 """
 
@@ -18,11 +18,11 @@ from typing import Final
 
 from netsift.errors import StoreError
 from netsift.files import whole_file
-from netsift.store.flow_files import TOKEN_DIGITS, FlowFolder
+from netsift.store.flow_files import MARK_DIGITS, FlowFolder
 
 _FOLDER: Final = "unfinished"
 _MOST_BYTES: Final = 64 << 20
-_TOKEN: Final = re.compile(f"[0-9a-f]{{{TOKEN_DIGITS}}}")
+_MARK: Final = re.compile(f"[0-9a-f]{{{MARK_DIGITS}}}")
 
 
 class Unfinished:
@@ -35,7 +35,7 @@ class Unfinished:
         self._made_of = _read(self._path)
 
     def recover(self, finished: Collection[str], can_be_made: Callable[[list[str]], bool]) -> int:
-        """Delete the files of tokens that are not ``finished``, and return how many.
+        """Delete the files of marks that are not ``finished``, and return how many.
 
         What cannot be made again is left as it is.
 
@@ -43,28 +43,28 @@ class Unfinished:
             StoreError, OutputError: a file cannot be deleted, or the note not be written.
         """
         count = 0
-        for token, names in list(self._made_of.items()):
-            if token not in finished and can_be_made(names):
-                for path in self._folder.with_token(token):
+        for mark, names in list(self._made_of.items()):
+            if mark not in finished and can_be_made(names):
+                for path in self._folder.with_mark(mark):
                     _delete(path)
                     count += 1
-            self.finish(token)
+            self.finish(mark)
         return count
 
     def begin(self) -> str:
-        """Return a token for files that are about to be written."""
-        return secrets.token_hex(TOKEN_DIGITS // 2)
+        """Return a mark for files that are about to be written."""
+        return secrets.token_hex(MARK_DIGITS // 2)
 
-    def note(self, token: str, names: Iterable[str]) -> None:
-        """Say of what the flows of a token are made, before a file of it is written. Raises StoreError, OutputError."""
+    def note(self, mark: str, names: Iterable[str]) -> None:
+        """Say of what the flows of a mark are made, before a file of it is written. Raises StoreError, OutputError."""
         made_of = list(names)
-        if self._made_of.get(token) != made_of:
-            self._write(self._made_of | {token: made_of})
+        if self._made_of.get(mark) != made_of:
+            self._write(self._made_of | {mark: made_of})
 
-    def finish(self, token: str) -> None:
-        """Say that files of a token are there to stay. Raises StoreError or OutputError."""
-        if token in self._made_of:
-            self._write({name: value for name, value in self._made_of.items() if name != token})
+    def finish(self, mark: str) -> None:
+        """Say that files of a mark are there to stay. Raises StoreError or OutputError."""
+        if mark in self._made_of:
+            self._write({name: value for name, value in self._made_of.items() if name != mark})
 
     def _write(self, made_of: dict[str, list[str]]) -> None:
         try:
@@ -79,9 +79,9 @@ class Unfinished:
         self._made_of = made_of
 
 
-def unfinished_tokens(folder: Path) -> frozenset[str]:
-    """Return the tokens of all notes of a flow store."""
-    return frozenset(token for path in (folder / _FOLDER).glob("*.json") for token in _read(path))
+def unfinished_marks(folder: Path) -> frozenset[str]:
+    """Return the marks of all notes of a flow store."""
+    return frozenset(mark for path in (folder / _FOLDER).glob("*.json") for mark in _read(path))
 
 
 def _read(path: Path) -> dict[str, list[str]]:
@@ -94,9 +94,9 @@ def _read(path: Path) -> dict[str, list[str]]:
     if not isinstance(content, dict):
         return {}
     return {
-        token: [name for name in names if isinstance(name, str)]
-        for token, names in content.items()
-        if _TOKEN.fullmatch(token) and isinstance(names, list)
+        mark: [name for name in names if isinstance(name, str)]
+        for mark, names in content.items()
+        if _MARK.fullmatch(mark) and isinstance(names, list)
     }
 
 
