@@ -24,7 +24,7 @@ class SlowHttp:
     connections each.
     """
 
-    connections: float = limit(15, "connections", "fewest connections to a server within half an hour")
+    connections: float = limit(10, "connections", "fewest connections to a server within half an hour")
     per_source: float = limit(5, "connections", "fewest of a source within about ten minutes")
     seconds: float = limit(8, "s", "shortest of them")
     bytes_s: float = limit(100, "bytes/s", "fastest forward payload of them")
