@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from netsift.detectors.behaviour.base import Severity
+from netsift.detectors.behaviour.base import Detector
 
 REQUEST: Final = 1
 REPLY: Final = 2
@@ -94,24 +94,8 @@ class ArpEpisode:
     between: tuple[tuple[str, str], ...] = ()
 
 
-class ArpDetector(Protocol):
+class ArpDetector(Detector, Protocol):
     """A detector of ARP packets."""
-
-    @property
-    def name(self) -> str:
-        """What it finds, in the words of the field with underscores."""
-
-    @property
-    def category(self) -> str:
-        """Class of the taxonomy (:mod:`netsift.models.taxonomy`)."""
-
-    @property
-    def technique(self) -> str:
-        """Id of the MITRE ATT&CK technique."""
-
-    @property
-    def severity(self) -> Severity:
-        """Severity of an episode just beyond its limit."""
 
     def add(self, packets: Iterable[ArpPacket]) -> None:
         """Look at packets, in the order of time."""

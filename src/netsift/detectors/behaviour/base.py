@@ -225,8 +225,8 @@ class Episode:
 SAMPLE_COLUMNS: Final = ("start_time", "end_time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol", "packets")
 
 
-class Behaviour(Protocol):
-    """A behaviour detector: one file of this package each."""
+class Detector(Protocol):
+    """What every detector with limits says of itself: what it finds, and how soon a person should look at that."""
 
     @property
     def name(self) -> str:
@@ -243,6 +243,10 @@ class Behaviour(Protocol):
     @property
     def severity(self) -> Severity:
         """Severity of an episode just beyond its limit."""
+
+
+class Behaviour(Detector, Protocol):
+    """A behaviour detector: one file of this package each."""
 
     @property
     def scale(self) -> str:
